@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "output.h"
+
+static void forget(struct output *output)
+{
+	free(output->path);
+	free(output->part);
+	output->path = output->part = NULL;
+}
+
+int output_begin(struct output *output, const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return fail("%s is not a regular file; name a file to write to with -o", path);
+	output->path = strdup(path);
+	if (!output->path || asprintf(&output->part, "%s.part", path) < 0) {
+		free(output->path);
+		output->path = output->part = NULL;
+		return fail("out of memory for the name of %s", path);
+	}
+	return 0;
+}
+
+static int sync_path(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+int output_commit(struct output *output)
+{
+	char *folder;
+	int rc = 0;
+
+	if (sync_path(output->part, O_RDONLY) || rename(output->part, output->path)) {
+		fail_errno(errno, "cannot complete %s (free some space or choose another place)",
+			   output->path);
+		output_abandon(output);
+		return -1;
+	}
+	/* dirname() may edit its argument; the name is not needed any more */
+	folder = dirname(output->path);
+	if (sync_path(folder, O_RDONLY | O_DIRECTORY))
+		rc = fail_errno(errno, "cannot sync the folder %s", folder);
+	forget(output);
+	return rc;
+}
+
+void output_abandon(struct output *output)
+{
+	if (output->part)
+		unlink(output->part);
+	forget(output);
+}

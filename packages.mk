@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What Sky is built on: a pkg-config name, or a file, and the Debian package that has it.
+
+LIBRARIES := hdf5-serial:libhdf5-dev blosc:libblosc-dev libpcap:libpcap-dev \
+	     fuse3:libfuse3-dev libseccomp:libseccomp-dev mount:libmount-dev blkid:libblkid-dev \
+	     libbpf:libbpf-dev gsl:libgsl-dev jansson:libjansson-dev zlib:zlib1g-dev \
+	     criterion:libcriterion-dev
+FILES     := /usr/include/libtrace.h:libtrace3-dev /usr/bin/clang:clang \
+	     /usr/bin/gnuplot:gnuplot-nox /usr/sbin/mkfs.ext4:e2fsprogs \
+	     /usr/sbin/mkfs.xfs:xfsprogs /usr/sbin/mkfs.btrfs:btrfs-progs \
+	     /usr/lib/x86_64-linux-gnu/hdf5/serial/plugins/libH5Zblosc.so:hdf5-filter-plugin-blosc-serial \
+	     /usr/bin/fusermount3:fuse3 /usr/bin/pkg-config:pkg-config /usr/sbin/bpftool:bpftool \
+	     /usr/bin/help2man:help2man /usr/bin/mandoc:mandoc /usr/bin/strace:strace \
+	     /usr/bin/h5dump:hdf5-tools /usr/bin/python3:python3 \
+	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq
+
+PACKAGES := gcc libc6-dev make $(foreach pair,$(LIBRARIES) $(FILES),$(lastword $(subst :, ,$(pair))))
+
+names := $(foreach pair,$(filter-out criterion:%,$(LIBRARIES)),$(firstword $(subst :, ,$(pair))))
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(names) 2>/dev/null)
+PACKAGE_LIBS   := $(shell pkg-config --libs $(names) 2>/dev/null)
+CRITERION_LIBS := $(shell pkg-config --libs criterion 2>/dev/null)
+
+# One sentence for everything that is missing, before the compiler can say it in a thousand.
+define find-missing
+missing=; \
+for pair in $(LIBRARIES); do pkg-config --exists $${pair%%:*} 2>/dev/null || missing="$$missing $${pair##*:}"; done; \
+for pair in $(FILES); do [ -e $${pair%%:*} ] || missing="$$missing $${pair##*:}"; done
+endef
+
+$(BUILD)/packages: packages.mk
+	@mkdir -p $(@D)
+	@$(find-missing); if [ -n "$$missing" ]; then \
+		echo "Sky can't be built without these packages: run \`make deps\` as root, or apt-get install$$missing" >&2; exit 1; fi
+	@touch $@
+
+missing:
+	@$(find-missing); echo $$missing
+.PHONY: missing
