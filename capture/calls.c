@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+
+#define SHOWN(n, s)	{.name = #n, .style = ARGUMENT_##s}
+#define NUMBER(n)	SHOWN(n, NUMBER)
+#define SIGNED(n)	SHOWN(n, SIGNED)
+#define ADDRESS(n)	SHOWN(n, ADDRESS)
+#define FD(n)		SHOWN(n, FD)
+#define DIRECTORY(n)	SHOWN(n, DIRECTORY)
+#define OPEN_FLAGS(n)	SHOWN(n, OPEN_FLAGS)
+#define MODE(n)		SHOWN(n, MODE)
+#define WHENCE(n)	SHOWN(n, WHENCE)
+#define PATH(n)		SHOWN(n, PATH)
+#define CLONE_FLAGS(n)	SHOWN(n, CLONE_FLAGS)
+
+const struct call_info call_table[CALL_COUNT] = {
+#define CALL(id, linux, freebsd, ...)                                                 \
+	[CALL_##id] = {.name = #id,                                                   \
+		       .linux_number = linux,                                         \
+		       .freebsd_number = freebsd,                                     \
+		       .arguments = {__VA_ARGS__}},
+#include "calls.def"
+#undef CALL
+};
+
+#define NUMBERS_MAX 600
+
+/* Made from the table before main(), so that a look-up is an array access from any thread. */
+static uint8_t by_number[2][NUMBERS_MAX];
+
+_Static_assert(CALL_COUNT <= UINT8_MAX, "calls are numbered in a byte here");
+
+static void __attribute__((constructor)) index_calls(void)
+{
+	for (int call = CALL_COUNT - 1; call > CALL_NONE; call--)
+		for (int abi = ABI_LINUX64; abi <= ABI_FREEBSD64; abi++)
+			if (call_number(abi, call) >= 0)
+				by_number[abi][call_number(abi, call)] = call;
+}
+
+enum call call_by_number(enum abi abi, uint32_t number)
+{
+	return number < NUMBERS_MAX ? by_number[abi][number] : CALL_NONE;
+}
+
+enum call call_by_name(const char *name, size_t length)
+{
+	for (int call = CALL_NONE + 1; call < CALL_COUNT; call++)
+		if (!strncmp(call_table[call].name, name, length) && !call_table[call].name[length])
+			return call;
+	return CALL_NONE;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * System calls as data: numbers, names, what their arguments mean.
+ *
+ * One table for both ABIs (calls.c); the recorders' filters, the text form and
+ * the pipeline use it. Numbers: Linux arch/x86/entry/syscalls/syscall_64.tbl,
+ * FreeBSD sys/kern/syscalls.master.
+ */
+#ifndef SKY_CALLS_H
+#define SKY_CALLS_H
+
+#include <stdint.h>
+
+#include "event.h"
+
+/* Every call that the pipeline knows, of either ABI. */
+enum call {
+	CALL_NONE,
+#define CALL(id, linux, freebsd, ...) CALL_##id,
+#include "calls.def"
+#undef CALL
+	CALL_COUNT
+};
+
+/* How an argument is shown. */
+enum argument_style {
+	ARGUMENT_NONE,
+	ARGUMENT_NUMBER,
+	ARGUMENT_SIGNED,
+	ARGUMENT_ADDRESS,
+	ARGUMENT_FD,
+	ARGUMENT_DIRECTORY, /* a descriptor or AT_FDCWD */
+	ARGUMENT_OPEN_FLAGS,
+	ARGUMENT_MODE, /* octal */
+	ARGUMENT_WHENCE,
+	ARGUMENT_PATH,	/* the address; the text itself is entry.path or entry.path2 */
+	ARGUMENT_CLONE_FLAGS,
+};
+
+struct argument {
+	const char *name;
+	enum argument_style style;
+};
+
+struct call_info {
+	const char *name; /* "openat" */
+	int16_t linux_number, freebsd_number; /* -1: not there */
+	struct argument arguments[6];
+};
+
+extern const struct call_info call_table[CALL_COUNT];
+
+/* CALL_NONE if the table doesn't have it. */
+enum call call_by_number(enum abi abi, uint32_t number);
+enum call call_by_name(const char *name, size_t length);
+
+static inline int call_number(enum abi abi, enum call call)
+{
+	return abi == ABI_LINUX64 ? call_table[call].linux_number
+				  : call_table[call].freebsd_number;
+}
+
+#endif
