@@ -35,8 +35,8 @@
 enum archive_filter { FILTER_BLOSC, FILTER_FLETCHER32, FILTERS };
 
 /* A chunk with its filters applied: Blosc's head and the checksum come on top. */
-#define ARCHIVE_CHECKSUM_BYTES	 4
-#define ARCHIVE_STORED_BYTES_MAX                                                      \
+#define ARCHIVE_CHECKSUM_BYTES 4
+#define ARCHIVE_STORED_BYTES_MAX \
 	(ARCHIVE_CHUNK * sizeof(uint64_t) + BLOSC_MAX_OVERHEAD + ARCHIVE_CHECKSUM_BYTES)
 
 enum column_role {
@@ -86,7 +86,10 @@ struct archive_table {
 	uint64_t chunk[ARCHIVE_COLUMNS_MAX]; /* elements of a chunk */
 };
 
-/* Opens a file that is to be read and checks its superblock, root and version; -1 after saying why. */
+/*
+ * Opens a file that is to be read and checks its superblock, its root and the
+ * version; below 0 after saying what is wrong.
+ */
 hid_t archive_open_file(const char *path);
 
 /* 0, or -1 after saying what is wrong (nothing is left open). */

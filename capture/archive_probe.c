@@ -111,8 +111,7 @@ static const char *check_storage(hid_t dataset, uint64_t elements, uint64_t *chu
 	const char *wrong = NULL;
 	hsize_t size = 0;
 
-	if (plist < 0 || H5Pget_layout(plist) != H5D_CHUNKED ||
-	    H5Pget_chunk(plist, 1, &size) != 1)
+	if (plist < 0 || H5Pget_layout(plist) != H5D_CHUNKED || H5Pget_chunk(plist, 1, &size) != 1)
 		wrong = "is not stored in chunks";
 	else if (!size || size > ARCHIVE_CHUNK || (elements > size && size != ARCHIVE_CHUNK))
 		wrong = "has chunks of a wrong size";
@@ -238,7 +237,8 @@ static int check_format(hid_t file, const char *path)
 	H5Aclose(attribute);
 	if (strcmp(format, ARCHIVE_FORMAT))
 		return fail("%s is an HDF5 file but not a Sky archive; make one with sky record, "
-			    "import or convert", path);
+			    "import or convert",
+			    path);
 	if (read_number_attribute(file, "format_version", &version) || version != ARCHIVE_VERSION)
 		return fail("%s is an archive of version %llu, but this Sky reads version %d; use "
 			    "the Sky that wrote it",
@@ -284,7 +284,8 @@ hid_t archive_open_file(const char *path)
 	file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
 	if (file < 0) {
 		fail("%s is not an archive, or damaged or cut off (%s): restore it or convert its "
-		     "stream again", path, archive_reason());
+		     "stream again",
+		     path, archive_reason());
 		return H5I_INVALID_HID;
 	}
 	if (check_root(file, path)) {
@@ -384,5 +385,6 @@ int archive_probe(const char *path)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == PROBE_REFUSED)
 		return -1; /* the child said why */
 	return fail("%s is damaged so that HDF5 cannot even list it: restore it or convert its "
-		    "stream again", path);
+		    "stream again",
+		    path);
 }

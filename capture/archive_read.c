@@ -27,10 +27,10 @@
 #define BATCH_PAYLOAD_BYTES (4u << 20)
 
 struct column_reader {
-	char *data;	 /* decoded elements [first, end) */
-	size_t room;	 /* elements that fit into data */
+	char *data;  /* decoded elements [first, end) */
+	size_t room; /* elements that fit into data */
 	uint64_t first, end;
-	uint64_t next;	 /* elements: where those of the next row begin */
+	uint64_t next; /* elements: where those of the next row begin */
 };
 
 struct table_reader {
@@ -48,6 +48,7 @@ struct archive_reader {
 	char *path;
 	hid_t file;
 	char *stored; /* a chunk as it is in the file */
+	bool failed;  /* and said why */
 	uint64_t last_seq;
 	struct table_reader *tables[EVENT_KINDS]; /* NULL: no such events, or not wanted */
 	size_t active;				  /* tables that have rows left */
@@ -64,8 +65,8 @@ static int damaged(const struct archive_reader *reader, const struct table_reade
 }
 
 /* Undoes the filters of a stored chunk; NULL, or what is wrong. */
-static const char *decode_chunk(const char *stored, size_t stored_bytes, uint32_t skipped,
-				void *to, size_t bytes)
+static const char *decode_chunk(const char *stored, size_t stored_bytes, uint32_t skipped, void *to,
+				size_t bytes)
 {
 	size_t blosc_bytes;
 	uint32_t sum;
@@ -268,14 +269,14 @@ static ssize_t pick_rows(struct archive_reader *reader, struct event *events, si
 	return n;
 }
 
-#define DEFINE_SCATTER(bits)                                                          \
-	static void scatter_##bits(struct event *events, size_t offset,               \
-				   const uint16_t *picks, size_t count, const void *from) \
-	{                                                                             \
-		const uint##bits##_t *values = from;                                  \
-                                                                                      \
-		for (size_t i = 0; i < count; i++)                                    \
-			*(uint##bits##_t *)((char *)&events[picks[i]] + offset) = values[i]; \
+#define DEFINE_SCATTER(bits)                                                                   \
+	static void scatter_##bits(struct event *events, size_t offset, const uint16_t *picks, \
+				   size_t count, const void *from)                             \
+	{                                                                                      \
+		const uint##bits##_t *values = from;                                           \
+                                                                                               \
+		for (size_t i = 0; i < count; i++)                                             \
+			*(uint##bits##_t *)((char *)&events[picks[i]] + offset) = values[i];   \
 	}
 DEFINE_SCATTER(8)
 DEFINE_SCATTER(16)
@@ -307,8 +308,7 @@ static int hand_out_arrays(struct archive_reader *reader, struct table_reader *t
 		return -1;
 	at = c->data + (c->next - c->first) * column->width;
 	for (size_t k = 0; k < t->picked; k++) {
-		struct text *array = (struct text *)field_text(&events[t->picks[k]],
-							       column->field);
+		struct text *array = (struct text *)field_text(&events[t->picks[k]], column->field);
 
 		array->at = at;
 		array->count = counts[k];
@@ -355,12 +355,10 @@ static int check_consumed(struct archive_reader *reader, struct table_reader *t)
 	return 0;
 }
 
-static ssize_t archive_read(struct source *source, struct event *events, size_t max)
+static ssize_t read_batch(struct archive_reader *reader, struct event *events, size_t max)
 {
-	struct archive_reader *reader = container_of(source, struct archive_reader, source);
 	ssize_t n;
 
-	archive_enter_hdf5();
 	if (reader->active && needs_rows(reader->order[0])) {
 		if (load_rows(reader, reader->order[0]))
 			return -1;
@@ -376,6 +374,18 @@ static ssize_t archive_read(struct source *source, struct event *events, size_t 
 			return -1;
 		t->picked = 0;
 	}
+	return n;
+}
+
+static ssize_t archive_read(struct source *source, struct event *events, size_t max)
+{
+	struct archive_reader *reader = container_of(source, struct archive_reader, source);
+	ssize_t n = -1;
+
+	archive_enter_hdf5();
+	if (!reader->failed)
+		n = read_batch(reader, events, max);
+	reader->failed = n < 0;
 	return n;
 }
 

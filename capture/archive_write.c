@@ -75,6 +75,8 @@ struct table_writer {
 	hid_t group; /* below 0: no event of this kind yet */
 	size_t count;
 	struct column columns[ARCHIVE_COLUMNS_MAX];
+	size_t arrays;			    /* texts and arrays of a row */
+	uint8_t array[ARCHIVE_COLUMNS_MAX]; /* ... the columns of their elements */
 	struct column_writer writers[ARCHIVE_COLUMNS_MAX];
 	void *buffers; /* of all writers, one after the other; NULL or MAP_FAILED: none */
 	size_t buffer_bytes;
@@ -87,7 +89,7 @@ struct archive_writer {
 	struct sink sink;
 	struct output output;
 	hid_t file;
-	char *stored; /* a chunk as it will be in the file */
+	char *stored;	 /* a chunk as it will be in the file */
 	uint64_t chunks; /* written so far */
 	uint64_t last_seq;
 	struct table_writer tables[EVENT_KINDS];
@@ -97,8 +99,7 @@ struct archive_writer {
 static int write_failed(const struct archive_writer *writer, const char *group, const char *name)
 {
 	return fail("cannot write %s (/%s%s%s): %s; free some space or choose another place",
-		    writer->output.path, group, *name ? "/" : "", name,
-		    archive_reason());
+		    writer->output.path, group, *name ? "/" : "", name, archive_reason());
 }
 
 static const struct compression *compression_of(const struct column *column)
@@ -119,8 +120,8 @@ static int set_filters(hid_t plist, const struct column *column, uint32_t chunk)
 {
 	const struct compression *c = compression_of(column);
 	const unsigned parameters[] = {
-		2, BLOSC_VERSION_FORMAT, column->width, chunk * column->width,
-		c->level, c->shuffle, c->code,
+		2,	  BLOSC_VERSION_FORMAT, column->width, chunk * column->width,
+		c->level, c->shuffle,		c->code,
 	};
 
 	if (H5Pset_filter(plist, ARCHIVE_BLOSC, H5Z_FLAG_OPTIONAL, 7, parameters) < 0)
@@ -150,8 +151,8 @@ static hid_t create_dataset(hid_t group, const struct column *column, uint32_t e
 static int compress(const struct compression *c, unsigned width, const void *from, size_t bytes,
 		    void *to, size_t room)
 {
-	return blosc_compress_ctx(c->level, c->shuffle, width, bytes, from, to, room,
-				  c->compressor, BLOCK_BYTES, 1);
+	return blosc_compress_ctx(c->level, c->shuffle, width, bytes, from, to, room, c->compressor,
+				  BLOCK_BYTES, 1);
 }
 
 /* Applies the filters; returns the stored bytes, 0 if Blosc fails. */
@@ -195,8 +196,8 @@ static int write_chunk(struct archive_writer *writer, const struct column *colum
 		return -1;
 	if (++writer->chunks % CHUNKS_A_TRIM == 0)
 		malloc_trim(0);
-	return H5Dwrite_chunk(c->dataset, H5P_DEFAULT, 0, &start, bytes, writer->stored) < 0
-		       ? -1 : 0;
+	return H5Dwrite_chunk(c->dataset, H5P_DEFAULT, 0, &start, bytes, writer->stored) < 0 ? -1
+											     : 0;
 }
 
 /* Appends the buffer to the dataset, which may be empty. */
@@ -237,6 +238,8 @@ static int start_table(struct archive_writer *writer, struct table_writer *table
 		return write_failed(writer, event_kinds[table->kind].name, "");
 	table->count = archive_columns(table->kind, table->columns);
 	for (size_t i = 0; i < table->count; i++) {
+		if (table->columns[i].role == COLUMN_ELEMENTS)
+			table->array[table->arrays++] = i;
 		table->writers[i].dataset = H5I_INVALID_HID;
 		table->buffer_bytes += (size_t)ARCHIVE_CHUNK * table->columns[i].width;
 	}
@@ -280,8 +283,8 @@ static int write_number_attribute(hid_t object, const char *name, uint64_t value
 	int rc = -1;
 
 	if (space >= 0)
-		attribute = H5Acreate2(object, name, H5T_STD_U64LE, space, H5P_DEFAULT,
-				       H5P_DEFAULT);
+		attribute =
+			H5Acreate2(object, name, H5T_STD_U64LE, space, H5P_DEFAULT, H5P_DEFAULT);
 	if (attribute >= 0 && H5Awrite(attribute, H5T_STD_U64LE, &value) >= 0)
 		rc = 0;
 	H5Aclose(attribute);
@@ -316,15 +319,15 @@ static int mirror_attribute(struct archive_writer *writer, const struct attribut
 	return 0;
 }
 
-#define DEFINE_GATHER(bits)                                                           \
-	static void gather_##bits(void *to, const struct event *events, size_t offset, \
-				  const uint16_t *picks, size_t count)                 \
-	{                                                                             \
-		uint##bits##_t *values = to;                                          \
-                                                                                      \
-		for (size_t i = 0; i < count; i++)                                    \
-			values[i] = *(const uint##bits##_t *)((const char *)          \
-							      &events[picks[i]] + offset); \
+#define DEFINE_GATHER(bits)                                                                     \
+	static void gather_##bits(void *to, const struct event *events, size_t offset,          \
+				  const uint16_t *picks, size_t count)                          \
+	{                                                                                       \
+		uint##bits##_t *values = to;                                                    \
+                                                                                                \
+		for (size_t i = 0; i < count; i++)                                              \
+			values[i] = *(const uint##bits##_t *)((const char *)&events[picks[i]] + \
+							      offset);                          \
 	}
 DEFINE_GATHER(8)
 DEFINE_GATHER(16)
@@ -341,7 +344,7 @@ static void (*const gathers[])(void *to, const struct event *events, size_t offs
 };
 
 _Static_assert(offsetof(struct words, count) == offsetof(struct text, count) &&
-	       offsetof(struct words, at) == offsetof(struct text, at),
+		       offsetof(struct words, at) == offsetof(struct text, at),
 	       "texts and words are taken apart alike");
 
 static int append_elements(struct archive_writer *writer, struct table_writer *table, size_t i,
@@ -426,6 +429,25 @@ static int check_order(struct archive_writer *writer, const struct event *event)
 	return 0;
 }
 
+/* No reader takes an event that is longer. */
+static int check_length(const struct archive_writer *writer, const struct table_writer *table,
+			const struct event *event)
+{
+	uint64_t bytes = 0;
+
+	for (size_t k = 0; k < table->arrays; k++) {
+		const struct column *column = &table->columns[table->array[k]];
+
+		bytes += (uint64_t)field_text(event, column->field)->count * column->width;
+	}
+	if (bytes > FRAME_BYTES_MAX)
+		return fail("cannot write %s: event %llu has more than %u MiB of texts and arrays; "
+			    "leave it out",
+			    writer->output.path, (unsigned long long)event->seq,
+			    FRAME_BYTES_MAX >> 20);
+	return 0;
+}
+
 static int pick_event(struct archive_writer *writer, const struct event *events, size_t i)
 {
 	const struct event *event = &events[i];
@@ -434,6 +456,8 @@ static int pick_event(struct archive_writer *writer, const struct event *events,
 	if (check_order(writer, event))
 		return -1;
 	if (table->group < 0 && start_table(writer, table))
+		return -1;
+	if (check_length(writer, table, event))
 		return -1;
 	table->picks[table->picked++] = i;
 	if (event->kind == EVENT_ATTRIBUTE && table->rows + table->picked <= MIRRORED_MAX)
@@ -482,49 +506,58 @@ static int finish_table(struct archive_writer *writer, struct table_writer *tabl
 			return -1;
 	}
 	return write_number_attribute(table->group, "events", table->rows)
-		       ? write_failed(writer, name, "") : 0;
+		       ? write_failed(writer, name, "")
+		       : 0;
 }
 
-/* Closes a group and what is in it; 0 or -1. */
+/*
+ * Closing writes what HDF5 still has in memory. What could not be closed is
+ * left alone: HDF5 crashes when it is asked again.
+ */
 static int close_table(struct table_writer *table)
 {
+	int rc = 0;
+
 	if (table->buffers && table->buffers != MAP_FAILED)
 		munmap(table->buffers, table->buffer_bytes);
 	table->buffers = NULL;
 	for (size_t i = 0; i < table->count; i++) {
 		if (table->writers[i].dataset >= 0 && H5Dclose(table->writers[i].dataset) < 0)
-			return -1;
+			rc = -1;
 		table->writers[i].dataset = H5I_INVALID_HID;
 	}
 	if (table->group >= 0 && H5Gclose(table->group) < 0)
-		return -1;
+		rc = -1;
 	table->group = H5I_INVALID_HID;
-	return 0;
+	return rc;
 }
 
 static int close_file(struct archive_writer *writer)
 {
+	int rc = 0;
+
 	for (size_t k = 0; k < EVENT_KINDS; k++)
 		if (close_table(&writer->tables[k]))
-			return -1;
+			rc = -1;
 	if (writer->file >= 0 && H5Fclose(writer->file) < 0)
-		return -1;
+		rc = -1;
 	writer->file = H5I_INVALID_HID;
-	return 0;
+	return rc;
 }
 
 /*
  * HDF5 cannot close a file without writing it, which fails on a full disk and
- * leaves everything open: emptying the file first makes the room.
+ * leaves it open: emptying the file first makes the room.
  */
 static void archive_abandon(struct sink *sink)
 {
 	struct archive_writer *writer = container_of(sink, struct archive_writer, sink);
+	bool emptied = writer->output.part && !truncate(writer->output.part, 0);
 
 	archive_enter_hdf5();
-	if (writer->output.part && !truncate(writer->output.part, 0))
-		close_file(writer);
 	output_abandon(&writer->output);
+	if (emptied)
+		close_file(writer);
 	free(writer->stored);
 	free(writer);
 }
