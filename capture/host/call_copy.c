@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Copies inside the kernel: copy_file_range(), sendfile(), splice(), and
+ * clones, which share blocks. Their bytes never are in the program's memory:
+ * the source is read through the page cache, as the call itself does next.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#include "capture/host/call_work.h"
+
+/* A copy may be short: that bounds the time that one call is held. */
+#define COPY_BYTES_MAX (64u << 20)
+
+static bool uses_position(const struct thread *thread, uint8_t pointer)
+{
+	return !pointer || !argument_of(thread, pointer);
+}
+
+bool copy_moves(const struct thread *thread)
+{
+	const struct call_state *call = &thread->call;
+
+	return (call->file.recorded && uses_position(thread, call->row->offset)) ||
+	       (call->source.recorded && uses_position(thread, call->row->source_offset));
+}
+
+/* A copy's offset: behind a pointer, or the position where that is NULL or not there. */
+static uint64_t copy_offset(const struct thread *thread, uint8_t pointer, const struct file *file)
+{
+	uint64_t offset;
+
+	if (uses_position(thread, pointer))
+		return file->offset;
+	if (memory_read(thread, argument_of(thread, pointer), &offset, sizeof(offset)) !=
+	    sizeof(offset))
+		return OFFSET_UNKNOWN;
+	return offset;
+}
+
+static void shorten(struct thread *thread)
+{
+	struct call_state *call = &thread->call;
+
+	call->bytes = argument_of(thread, call->row->bytes);
+	if (call->bytes <= COPY_BYTES_MAX)
+		return;
+	call->bytes = COPY_BYTES_MAX;
+	call->shortened = true;
+	argument_set(thread, call->row->bytes - 1, COPY_BYTES_MAX);
+}
+
+/* Chunks of the destination that take bytes [begin, end) of the copy. */
+static void hash_copied(struct tracer *tracer, struct thread *thread, uint64_t begin,
+			uint64_t end, uint64_t *sums)
+{
+	struct call_state *call = &thread->call;
+	struct view view = view_of(tracer, thread, &call->file);
+	struct chunk_source source = {.transfer = from_source,
+				      .file = reader_of(tracer, &call->file, true),
+				      .context = &view};
+	struct chunk_file chunks = identity(&call->file, call->file.size);
+	struct chunk_state after;
+
+	view.source_offset = call->source_offset + begin;
+	chunk_sums_of_write(tracer->chunker, &source, &chunks, call->offset + begin, end - begin,
+			    sums, &after);
+	view_end(&view);
+}
+
+/*
+ * Where source and destination lie alike within a chunk, whole chunks have the
+ * same checksum on both sides, and only the ends differ.
+ */
+static void hash_alike(struct tracer *tracer, struct thread *thread, uint64_t *sums)
+{
+	struct call_state *call = &thread->call;
+	uint64_t count = chunk_count(call->offset, call->bytes);
+	uint64_t end = call->offset + call->bytes;
+	uint64_t head = (CHUNK_BYTES - call->offset % CHUNK_BYTES) % CHUNK_BYTES;
+	bool ends_both = call->source_offset + call->bytes == call->source.size &&
+			 end >= call->file.size;
+
+	memcpy(sums, call->source_sums, count * sizeof(*sums));
+	if (head)
+		hash_copied(tracer, thread, 0, head < call->bytes ? head : call->bytes, sums);
+	if (end % CHUNK_BYTES && !ends_both && call->bytes > head)
+		hash_copied(tracer, thread, call->bytes - end % CHUNK_BYTES, call->bytes,
+			    &sums[count - 1]);
+}
+
+static void hash_source(struct tracer *tracer, struct thread *thread, uint64_t bytes)
+{
+	struct call_state *call = &thread->call;
+
+	if (!sums_for(&call->source_sums, &call->source_sum_room, call->source_offset, bytes))
+		return;
+	hash_file(tracer, thread, &call->source, false, call->source_offset, bytes,
+		  call->source_sums);
+	call->source_sum_count = chunk_count(call->source_offset, bytes);
+}
+
+void enter_copy(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	struct call_state *call = &thread->call;
+	const struct host_call *row = call->row;
+	uint64_t *sums;
+
+	shorten(thread);
+	call->offset = copy_offset(thread, row->offset, &call->file);
+	call->source_offset = copy_offset(thread, row->source_offset, &call->source);
+	forget(tracer, &call->file);
+	if (call->file.recorded && call->offset <= INT64_MAX)
+		entry->entry.file_offset = call->offset;
+	if (!call->source.regular || call->source.flags & O_DIRECT ||
+	    call->source_offset >= call->source.size || entry->entry.file_offset == OFFSET_UNKNOWN)
+		return;
+	if (call->bytes > call->source.size - call->source_offset)
+		call->bytes = call->source.size - call->source_offset;
+	sums = sums_for(&tracer->sums, &tracer->sum_room, call->offset, call->bytes);
+	if (!sums)
+		return;
+	if (call->source.recorded)
+		hash_source(tracer, thread, call->bytes);
+	if (call->source_sum_count &&
+	    call->offset % CHUNK_BYTES == call->source_offset % CHUNK_BYTES)
+		hash_alike(tracer, thread, sums);
+	else
+		hash_copied(tracer, thread, 0, call->bytes, sums);
+	entry->entry.sums = words_of(sums, chunk_count(call->offset, call->bytes));
+}
+
+/* What came to the file otherwise than foreseen, or could not be foreseen (from a pipe). */
+static void set_written(struct tracer *tracer, struct thread *thread, struct event *exit)
+{
+	struct call_state *call = &thread->call;
+	const struct host_call *row = call->row;
+	int64_t result = exit->exit.result;
+	uint64_t offset = call->offset, *sums;
+
+	if (uses_position(thread, row->offset))
+		offset = offset_by_position(thread, result);
+	if (offset == call->offset && (uint64_t)result == call->bytes && call->source.regular)
+		return;
+	sums = sums_for(&tracer->written, &tracer->written_room, offset, result);
+	if (!sums)
+		return;
+	hash_file(tracer, thread, &call->file, true, offset, result, sums);
+	exit->exit.written_offset = offset;
+	exit->exit.written = words_of(sums, chunk_count(offset, result));
+}
+
+void leave_copy(struct tracer *tracer, struct thread *thread, struct event *exit)
+{
+	struct call_state *call = &thread->call;
+	int64_t result = exit->exit.result;
+
+	if (call->shortened)
+		argument_set(thread, call->row->bytes - 1, argument_of(thread, call->row->bytes));
+	forget(tracer, &call->file);
+	if (result <= 0)
+		return;
+	if (call->file.recorded)
+		set_written(tracer, thread, exit);
+	if (!call->source.recorded || call->source_offset > INT64_MAX)
+		return;
+	if (chunk_count(call->source_offset, result) > call->source_sum_count)
+		hash_source(tracer, thread, result);
+	exit->exit.file_offset = call->source_offset;
+	exit->exit.sums = words_of(call->source_sums,
+				   call->source_sum_count ?
+				   chunk_count(call->source_offset, result) : 0);
+}
+
+/* Shared blocks: nothing is written but metadata; both files are told. */
+void enter_clone(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	struct call_state *call = &thread->call;
+	int64_t fd = (int)call->argument[2];
+
+	/* struct file_clone_range begins with the source's descriptor. */
+	if ((uint32_t)call->argument[1] != FICLONE &&
+	    memory_read(thread, call->argument[2], &fd, sizeof(fd)) != sizeof(fd))
+		fd = -1;
+	if ((uint32_t)call->argument[1] != FIDEDUPERANGE)
+		file_open_told(tracer, thread, fd, &call->source);
+	forget(tracer, &call->file);
+}
+
+static bool can_copy(const struct call_state *call)
+{
+	return call->file.recorded && call->source.recorded &&
+	       call->file.device == call->source.device &&
+	       (call->file.flags & O_ACCMODE) != O_RDONLY && !(call->file.flags & O_APPEND) &&
+	       (call->source.flags & O_ACCMODE) != O_WRONLY;
+}
+
+void leave_clone(struct tracer *tracer, struct thread *thread, struct event *exit)
+{
+	const struct call_state *call = &thread->call;
+
+	forget(tracer, &call->file);
+	if (exit->exit.result == -EOPNOTSUPP && can_copy(call))
+		tracer->without_clones = call->file.device;
+}
+
+enum after_entry settle_clone(const struct tracer *tracer, const struct thread *thread,
+			      int64_t *result)
+{
+	const struct call_state *call = &thread->call;
+
+	*result = -EOPNOTSUPP;
+	return call->file.device == tracer->without_clones && can_copy(call)
+		       ? CALL_MUST_BE_SKIPPED : CALL_GOES_ON;
+}
+
+/* Only of copy_file_range(): a copy from the end of a file on is one of 0 bytes. */
+enum after_entry settle_copy(const struct tracer *tracer, const struct thread *thread,
+			     int64_t *result)
+{
+	const struct call_state *call = &thread->call;
+
+	*result = 0;
+	return can_copy(call) && call->source_offset >= call->source.size &&
+			       call->source_offset <= INT64_MAX && call->offset <= INT64_MAX &&
+			       call->file.inode != call->source.inode && !call->argument[5]
+		       ? CALL_MUST_BE_SKIPPED : CALL_GOES_ON;
+}
