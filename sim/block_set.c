@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "block_set.h"
+
+#define SHIFT_AT_FIRST 54
+#define NEIGHBOURS    64
+
+int block_set_init(struct block_set *set)
+{
+	*set = (struct block_set){.room = 1ull << (64 - SHIFT_AT_FIRST), .shift = SHIFT_AT_FIRST};
+	set->region = calloc(set->room, sizeof(*set->region));
+	return set->region ? 0 : -ENOMEM;
+}
+
+void block_set_fini(struct block_set *set)
+{
+	free(set->region);
+	set->region = NULL;
+}
+
+/* The region's place, or the empty one where it would be. */
+static struct region *find(const struct block_set *set, uint64_t name)
+{
+	size_t i = (name ^ name >> 32) * 0x9e3779b97f4a7c15u >> set->shift;
+
+	while (set->region[i].name && set->region[i].name != name)
+		i = (i + 1) & (set->room - 1);
+	return &set->region[i];
+}
+
+static int grow(struct block_set *set)
+{
+	struct block_set larger = {.regions = set->regions, .room = 2 * set->room, .shift = set->shift - 1,
+				   .count = set->count};
+
+	larger.region = calloc(larger.room, sizeof(*larger.region));
+	if (!larger.region)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->room; i++)
+		if (set->region[i].name)
+			*find(&larger, set->region[i].name) = set->region[i];
+	free(set->region);
+	*set = larger;
+	return 0;
+}
+
+static int add_members(struct block_set *set, uint64_t name, uint64_t members)
+{
+	struct region *region = find(set, name);
+
+	if (!region->name) {
+		if (2 * (set->regions + 1) > set->room) {
+			if (grow(set))
+				return -ENOMEM;
+			region = find(set, name);
+		}
+		region->name = name;
+		set->regions++;
+	}
+	set->count += __builtin_popcountll(members & ~region->members);
+	region->members |= members;
+	return 0;
+}
+
+int block_set_add(struct block_set *set, uint64_t first, uint64_t count)
+{
+	while (count) {
+		unsigned int at = first % NEIGHBOURS;
+		unsigned int n = count < NEIGHBOURS - at ? count : NEIGHBOURS - at;
+		uint64_t members = (n == NEIGHBOURS ? UINT64_MAX : (1ull << n) - 1) << at;
+
+		if (add_members(set, first / NEIGHBOURS + 1, members))
+			return -ENOMEM;
+		first += n;
+		count -= n;
+	}
+	return 0;
+}

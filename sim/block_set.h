@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Exactly how many distinct blocks there were.
+ *
+ * A set of 64-bit numbers as bitmaps of 64 neighbours each in an open-addressed
+ * table, since requests come in runs: below a byte a block for dense traces,
+ * 32 for the most scattered.
+ */
+#ifndef SKY_BLOCK_SET_H
+#define SKY_BLOCK_SET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct region {
+	uint64_t name; /* number of its first block / 64 + 1; 0: empty place */
+	uint64_t members;
+};
+
+struct block_set {
+	struct region *region;
+	size_t regions, room; /* room: a power of two, at most half used */
+	unsigned int shift;   /* 64 - log2(room) */
+	uint64_t count;
+};
+
+/* 0 or -ENOMEM. */
+int block_set_init(struct block_set *set);
+void block_set_fini(struct block_set *set);
+
+/* Adds blocks first .. first + count - 1; 0 or -ENOMEM. */
+int block_set_add(struct block_set *set, uint64_t first, uint64_t count);
+
+#endif

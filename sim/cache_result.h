@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a simulated cache did, as JSON.
+ */
+#ifndef SKY_CACHE_RESULT_H
+#define SKY_CACHE_RESULT_H
+
+#include <jansson.h>
+
+#include "cache_feed.h"
+#include "pipeline/pipeline.h"
+
+/* When contents were sampled: at most SAMPLES_MAX times, however long the trace. */
+struct timeline {
+	uint64_t time_ns[SAMPLES_MAX];
+	uint32_t samples;
+	uint64_t interval_ns, next_ns, last_ns;
+};
+
+struct result_facts {
+	const char *cache, *size; /* as the user typed them */
+	const char *hints;
+	bool known; /* false: the trace has nothing that these hints come from */
+	const struct cache_feed *feed;
+	const struct timeline *timeline;
+	const struct pipeline_options *pipeline; /* for what the classes are called */
+};
+
+/* A new reference; NULL if out of memory. */
+json_t *cache_result(const struct cache_run *run, const struct result_facts *facts);
+
+#endif

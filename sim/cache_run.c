@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache_run.h"
+#include "common/error.h"
+#include "undecided.h"
+
+#define BITS_PER_WORD 64
+
+int cache_run_init(struct cache_run *run, const char *spec, uint32_t capacity)
+{
+	memset(run, 0, sizeof(*run));
+	run->undecided_hits = calloc(UNDECIDED_MAX / BITS_PER_WORD + 1,
+				     sizeof(*run->undecided_hits));
+	run->contents = calloc(SAMPLES_MAX, sizeof(*run->contents));
+	if (!run->undecided_hits || !run->contents)
+		return fail("out of memory for the results of \"%s\"", spec);
+	return cache_open(&run->cache, spec, capacity);
+}
+
+void cache_run_fini(struct cache_run *run)
+{
+	cache_close(&run->cache);
+	free(run->undecided_hits);
+	free(run->contents);
+}
+
+static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
+{
+	uint64_t bit = 1ull << place % BITS_PER_WORD;
+
+	if (hit)
+		run->undecided_hits[place / BITS_PER_WORD] |= bit;
+	else
+		run->undecided_hits[place / BITS_PER_WORD] &= ~bit;
+}
+
+static void run_references(struct cache_run *run, const struct batch *batch, size_t begin,
+			   size_t end)
+{
+	bool hit[BATCH_REFS];
+
+	run->cache.model->access(run->cache.state, &batch->ref[begin], end - begin, hit);
+	for (size_t i = begin; i < end; i++) {
+		struct tally *tally = &run->hits[batch->tag[i]];
+
+		tally->references += hit[i - begin];
+		tally->sectors += hit[i - begin] ? batch->sectors[i] : 0;
+	}
+	for (size_t i = begin; batch->has_undecided && i < end; i++)
+		if (batch->undecided[i] != UNDECIDED_NONE)
+			note_undecided(run, batch->undecided[i], hit[i - begin]);
+}
+
+static void edit_remove(struct cache_run *run, const struct edit *edit)
+{
+	run->cache.model->remove(run->cache.state, edit->remove.first, edit->remove.count);
+}
+
+/* The reference is counted again under its class; the block takes it if it is still cached. */
+static void edit_decide(struct cache_run *run, const struct edit *edit)
+{
+	uint32_t place = edit->decide.place;
+
+	if (run->undecided_hits[place / BITS_PER_WORD] >> place % BITS_PER_WORD & 1) {
+		run->hits[edit->decide.from].references--;
+		run->hits[edit->decide.from].sectors -= edit->decide.sectors;
+		run->hits[edit->decide.to].references++;
+		run->hits[edit->decide.to].sectors += edit->decide.sectors;
+	}
+	if (edit->decide.reaches_cache)
+		run->cache.model->set_class(run->cache.state, edit->decide.block,
+					    edit->decide.io_class);
+}
+
+static void edit_sample(struct cache_run *run, const struct edit *edit)
+{
+	uint32_t blocks[CLASS_VALUES] = {0};
+
+	run->cache.model->contents(run->cache.state, blocks);
+	memcpy(run->contents[edit->sample], blocks, CLASS_COUNT * sizeof(*blocks));
+	run->contents[edit->sample][CLASS_COUNT] = blocks[CLASS_UNDECIDED];
+}
+
+static void (*const edits[])(struct cache_run *run, const struct edit *edit) = {
+	[EDIT_REMOVE] = edit_remove,
+	[EDIT_DECIDE] = edit_decide,
+	[EDIT_SAMPLE] = edit_sample,
+};
+
+void cache_run_batch(struct cache_run *run, const struct batch *batch)
+{
+	size_t begin = 0;
+
+	for (size_t i = 0; i < batch->edits; i++) {
+		const struct edit *edit = &batch->edit[i];
+
+		if (edit->at > begin)
+			run_references(run, batch, begin, edit->at);
+		begin = edit->at;
+		edits[edit->kind](run, edit);
+	}
+	if (batch->refs > begin)
+		run_references(run, batch, begin, batch->refs);
+}
+
+void cache_run_thin_out(struct cache_run *run)
+{
+	for (size_t i = 1; 2 * i < SAMPLES_MAX; i++)
+		memcpy(run->contents[i], run->contents[2 * i], sizeof(*run->contents));
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Untimed cache simulation: what would have been hits.
+ *
+ * A trace is read and split into blocks once; every cache (a model at a size
+ * under a hint mode) takes the same references in the same order.
+ */
+#ifndef SKY_CACHE_SIM_H
+#define SKY_CACHE_SIM_H
+
+#include <stddef.h>
+
+#include <jansson.h>
+
+/* Who tells the caches a block's class. */
+enum hint_mode {
+	HINTS_NONE,  /* nobody */
+	HINTS_SKY,   /* the trace's own hints, or else the pipeline run over it */
+	HINTS_TRUTH, /* the recorded truth, at issue: what no system could do better */
+	HINT_MODES
+};
+
+extern const char *const hint_mode_names[]; /* ends with NULL */
+
+enum granularity {
+	GRANULARITY_4K,	   /* requests are split into 4096-byte blocks */
+	GRANULARITY_START, /* a request is its start sector, whatever its length */
+};
+
+struct cache_sim_options {
+	const char *const *caches; /* specs as users type them: "lru", "icache:base=lru" */
+	size_t cache_count;
+	const char *const *sizes; /* as capacity_parse() takes them: "4096", "2G", "10%" */
+	size_t size_count;
+	/* No modes = sky where the trace has evidence for it, none otherwise. */
+	const enum hint_mode *hints;
+	size_t hint_count;
+	enum granularity granularity;
+};
+
+/*
+ * Simulates every cache at every size under every hint mode; the results are in
+ * that order (caches outermost). The object's members are documented in
+ * docs/cache-simulation.md. NULL after saying what is wrong.
+ */
+json_t *cache_simulate(const char *path, const struct cache_sim_options *options);
+
+#endif

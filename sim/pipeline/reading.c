@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the disk delivered and no call has taken yet (paper, 3.4.1).
+ *
+ * A completed read's chunks wait under their checksums. A call that returns
+ * with the same content takes them: they were data. What is left when the
+ * window (4 s) closes was read for the file system itself, or ahead for
+ * a reader that never came: it counts as unconsumed file data where a
+ * neighbour, in the request or in one that adjoins it on the disk, was data of
+ * a file that has a chunk there, else as metadata. So decided requests stay for
+ * one more window, as evidence for those that adjoin them.
+ */
+#include "sim/pipeline/state.h"
+
+/* How many entries of equal content are looked at for the one that fits the file best. */
+#define CANDIDATES_MAX 8
+
+#define QUEUE	   offsetof(struct read_request, queue)
+#define OF_REQUEST offsetof(struct read_chunk, of_request)
+
+static uint32_t disk_hash(uint32_t disk, uint64_t number)
+{
+	return hash_words(number, disk);
+}
+
+static uint32_t find_flying(struct pipeline *p, uint32_t disk, uint64_t id)
+{
+	uint32_t request;
+
+	table_for_each(&p->in_flight, disk_hash(disk, id), at, request)
+		if (REQUEST_AT(p, request)->id == id && REQUEST_AT(p, request)->disk == disk)
+			break;
+	return request;
+}
+
+static void land(struct pipeline *p, uint32_t request)
+{
+	const struct read_request *r = REQUEST_AT(p, request);
+
+	table_remove(&p->in_flight, disk_hash(r->disk, r->id), request);
+	list_remove(&p->flying, &p->requests, QUEUE, request);
+}
+
+void read_issued(struct pipeline *p, const struct event *event)
+{
+	const struct block_event *block = &event->block;
+	uint32_t request = find_flying(p, block->disk, block->id);
+
+	if (request) {
+		land(p, request);
+		pool_give(&p->requests, request);
+		p->counters.requests_lost++;
+	}
+	request = take_node(p, &p->requests);
+	if (!request)
+		return;
+	*REQUEST_AT(p, request) = (struct read_request){.id = block->id,
+							.sector = block->sector,
+							.sectors = block->sectors,
+							.disk = block->disk,
+							.time_ns = p->now_ns};
+	if (add_node(p, &p->in_flight, disk_hash(block->disk, block->id), request))
+		pool_give(&p->requests, request);
+	else
+		list_append(&p->flying, &p->requests, QUEUE, request);
+}
+
+static uint64_t end_of(const struct read_request *request)
+{
+	return request->sector + request->sectors;
+}
+
+static uint32_t find_start(struct pipeline *p, uint32_t disk, uint64_t sector)
+{
+	uint32_t request;
+
+	table_for_each(&p->by_start, disk_hash(disk, sector), at, request)
+		if (REQUEST_AT(p, request)->sector == sector &&
+		    REQUEST_AT(p, request)->disk == disk)
+			break;
+	return request;
+}
+
+static uint32_t find_end(struct pipeline *p, uint32_t disk, uint64_t sector)
+{
+	uint32_t request;
+
+	table_for_each(&p->by_end, disk_hash(disk, sector), at, request)
+		if (end_of(REQUEST_AT(p, request)) == sector &&
+		    REQUEST_AT(p, request)->disk == disk)
+			break;
+	return request;
+}
+
+/* The newest request that starts, and that ends, at a sector can be found by it. */
+static void show(struct pipeline *p, uint32_t request)
+{
+	const struct read_request *r = REQUEST_AT(p, request);
+	uint32_t start = find_start(p, r->disk, r->sector);
+	uint32_t end = find_end(p, r->disk, end_of(r));
+
+	if (start)
+		table_replace(&p->by_start, disk_hash(r->disk, r->sector), start, request);
+	else
+		add_node(p, &p->by_start, disk_hash(r->disk, r->sector), request);
+	if (end)
+		table_replace(&p->by_end, disk_hash(r->disk, end_of(r)), end, request);
+	else
+		add_node(p, &p->by_end, disk_hash(r->disk, end_of(r)), request);
+}
+
+static void hide(struct pipeline *p, uint32_t request)
+{
+	const struct read_request *r = REQUEST_AT(p, request);
+
+	if (find_start(p, r->disk, r->sector) == request)
+		table_remove(&p->by_start, disk_hash(r->disk, r->sector), request);
+	if (find_end(p, r->disk, end_of(r)) == request)
+		table_remove(&p->by_end, disk_hash(r->disk, end_of(r)), request);
+}
+
+static void add_chunk(struct pipeline *p, uint32_t request, uint32_t chunk, uint64_t sum)
+{
+	uint32_t node = take_node(p, &p->read_chunks);
+	struct read_chunk *c;
+
+	if (!node)
+		return;
+	c = CHUNK_AT(p, node);
+	*c = (struct read_chunk){.summed.sum = sum, .request = request, .chunk = chunk};
+	list_append(&REQUEST_AT(p, request)->chunks, &p->read_chunks, OF_REQUEST, node);
+	if (sum == SUM_UNKNOWN || sums_add(p, &p->read_sums, &p->read_chunks, node))
+		return;
+	c->waiting = true;
+	REQUEST_AT(p, request)->waiting++;
+	p->counters.waiting++;
+}
+
+void read_completed(struct pipeline *p, const struct event *event)
+{
+	const struct complete_event *complete = &event->complete;
+	uint32_t request = find_flying(p, complete->disk, complete->id);
+
+	if (!request)
+		return;
+	land(p, request);
+	if (complete->error || !complete->sums.count) {
+		p->counters.requests_without_sums += !complete->error;
+		pool_give(&p->requests, request);
+		return;
+	}
+	REQUEST_AT(p, request)->time_ns = p->now_ns;
+	for (uint32_t i = 0; i < complete->sums.count; i++)
+		add_chunk(p, request, i, complete->sums.at[i]);
+	if (p->counters.waiting > p->counters.waiting_peak)
+		p->counters.waiting_peak = p->counters.waiting;
+	list_append(&p->window, &p->requests, QUEUE, request);
+	show(p, request);
+}
+
+static void free_chunks(struct pipeline *p, uint32_t request)
+{
+	struct list *chunks = &REQUEST_AT(p, request)->chunks;
+	uint32_t node, next;
+
+	for (node = chunks->first; node; node = next) {
+		next = CHUNK_AT(p, node)->of_request.next;
+		file_release(p, CHUNK_AT(p, node)->file);
+		pool_give(&p->read_chunks, node);
+	}
+	*chunks = (struct list){0};
+}
+
+/* The request holds data of the file, this chunk being that one of it. */
+static void belongs(struct pipeline *p, uint32_t request, uint32_t file, uint64_t index,
+		    uint32_t chunk)
+{
+	struct read_request *r = REQUEST_AT(p, request);
+
+	if (r->file != file) {
+		file_hold(p, file);
+		file_release(p, r->file);
+		r->file = file;
+	}
+	r->base = index - chunk;
+}
+
+static bool fits(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	const struct read_request *r = REQUEST_AT(p, c->request);
+
+	return r->file == file && r->base + c->chunk == index;
+}
+
+/* Among chunks of equal content, the one whose request the file's data came by; else the oldest. */
+static uint32_t choose(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t index)
+{
+	uint32_t first = sums_find(&p->read_sums, &p->read_chunks, sum), node = first;
+
+	for (int i = 0; first && file && i < CANDIDATES_MAX; i++) {
+		if (fits(p, node, file, index))
+			return node;
+		node = CHUNK_AT(p, node)->summed.same.next;
+		if (node == first)
+			break;
+	}
+	return first;
+}
+
+static void stop_waiting(struct pipeline *p, uint32_t node)
+{
+	struct read_chunk *c = CHUNK_AT(p, node);
+
+	sums_remove(&p->read_sums, &p->read_chunks, node);
+	c->waiting = false;
+	REQUEST_AT(p, c->request)->waiting--;
+	p->counters.waiting--;
+}
+
+static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index)
+{
+	struct read_chunk *c = CHUNK_AT(p, node);
+	uint32_t request = c->request;
+	const struct read_request *r = REQUEST_AT(p, request);
+
+	stop_waiting(p, node);
+	hint_data(p, r->disk, r->id, c->chunk, CHUNK_DATA, REASON_READ_CHECKSUM, file,
+		  index == OFFSET_UNKNOWN ? 0 : index);
+	if (file && index != OFFSET_UNKNOWN) {
+		c->file = file_hold(p, file);
+		c->index = index;
+		belongs(p, request, file, index, c->chunk);
+	}
+	if (!r->waiting)
+		free_chunks(p, request);
+}
+
+void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums)
+{
+	for (uint32_t i = 0; i < sums->count && p->counters.waiting; i++) {
+		uint64_t index = offset == OFFSET_UNKNOWN ? offset : offset / CHUNK_BYTES + i;
+		uint32_t node = choose(p, sums->at[i], file, index);
+
+		if (node && sums->at[i] != SUM_UNKNOWN)
+			take(p, node, file, index);
+	}
+}
+
+/* Can the file have a chunk of that number? */
+static bool has_chunk(struct pipeline *p, uint32_t file, uint64_t index)
+{
+	uint64_t size = file_size(FILE_AT(p, file));
+
+	return index < UINT64_MAX / CHUNK_BYTES && index * CHUNK_BYTES < size;
+}
+
+/*
+ * Where nothing in the request was taken, a request that adjoins it may tell
+ * whose it is. Read-ahead comes in runs; a single chunk beside a file's data is
+ * more often an indirect block (ext2, ext3) or a folder.
+ */
+static void infer_from_adjoining(struct pipeline *p, uint32_t request)
+{
+	struct read_request *r = REQUEST_AT(p, request);
+	uint32_t before = find_end(p, r->disk, r->sector);
+	uint32_t after = find_start(p, r->disk, end_of(r));
+	const struct read_request *b = before ? REQUEST_AT(p, before) : NULL;
+	const struct read_request *a = after ? REQUEST_AT(p, after) : NULL;
+
+	if (b && b->file)
+		belongs(p, request, b->file, b->base + b->sectors / SECTORS_PER_CHUNK, 0);
+	else if (a && a->file)
+		belongs(p, request, a->file, a->base - r->sectors / SECTORS_PER_CHUNK, 0);
+}
+
+static uint32_t next_taken(struct pipeline *p, uint32_t node)
+{
+	while (node && !CHUNK_AT(p, node)->file)
+		node = CHUNK_AT(p, node)->of_request.next;
+	return node;
+}
+
+/* A chunk that nobody took, beside one that somebody did (0: none) or in a request of a file. */
+static bool unconsumed(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	const struct read_request *r = REQUEST_AT(p, c->request);
+
+	if (!file || !has_chunk(p, file, index))
+		return false;
+	hint_data(p, r->disk, r->id, c->chunk, CHUNK_UNCONSUMED, REASON_NEIGHBOUR, file, index);
+	return true;
+}
+
+static void decide_chunk(struct pipeline *p, uint32_t node, uint32_t left, uint32_t right)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	const struct read_chunk *l = left ? CHUNK_AT(p, left) : NULL;
+	const struct read_chunk *r = right ? CHUNK_AT(p, right) : NULL;
+	const struct read_request *request = REQUEST_AT(p, c->request);
+
+	p->counters.reads_unwanted++;
+	if (l && r && l->file == r->file && r->index - l->index < r->chunk - l->chunk)
+		l = r = NULL; /* between them the file has nothing */
+	if (l && unconsumed(p, node, l->file, l->index + (c->chunk - l->chunk)))
+		return;
+	if (r && unconsumed(p, node, r->file, r->index - (r->chunk - c->chunk)))
+		return;
+	if (!left && !right && unconsumed(p, node, request->file, request->base + c->chunk))
+		return;
+	hint_metadata(p, request->disk, request->id, c->chunk);
+}
+
+static void decide(struct pipeline *p, uint32_t request)
+{
+	const struct read_request *r = REQUEST_AT(p, request);
+	uint32_t left = 0, right = 0, next;
+	bool looked = false;
+
+	if (!r->file && r->sectors > SECTORS_PER_CHUNK)
+		infer_from_adjoining(p, request);
+	for (uint32_t node = r->chunks.first; node; node = next) {
+		next = CHUNK_AT(p, node)->of_request.next;
+		if (CHUNK_AT(p, node)->file) {
+			left = node;
+			looked = false;
+		}
+		if (!CHUNK_AT(p, node)->waiting)
+			continue;
+		if (!looked)
+			right = next_taken(p, next);
+		looked = true;
+		stop_waiting(p, node);
+		decide_chunk(p, node, left, right);
+	}
+	free_chunks(p, request);
+}
+
+static void forget_request(struct pipeline *p, uint32_t request)
+{
+	hide(p, request);
+	file_release(p, REQUEST_AT(p, request)->file);
+	pool_give(&p->requests, request);
+}
+
+/* The first of a queue, if that long has passed since its time. */
+static uint32_t overdue(struct pipeline *p, const struct list *queue, uint64_t age_ns,
+			uint64_t until_ns)
+{
+	uint32_t first = queue->first;
+
+	return first && REQUEST_AT(p, first)->time_ns + age_ns <= until_ns ? first : 0;
+}
+
+static void close_window(struct pipeline *p, uint32_t request)
+{
+	decide(p, request);
+	list_remove(&p->window, &p->requests, QUEUE, request);
+	if (REQUEST_AT(p, request)->file)
+		list_append(&p->decided, &p->requests, QUEUE, request);
+	else
+		forget_request(p, request);
+}
+
+void read_expire(struct pipeline *p, uint64_t until_ns)
+{
+	uint64_t window_ns = p->options.read_window_ns;
+	uint32_t request;
+
+	while ((request = overdue(p, &p->window, window_ns, until_ns))) {
+		p->now_ns = REQUEST_AT(p, request)->time_ns + window_ns;
+		close_window(p, request);
+	}
+	while ((request = overdue(p, &p->decided, 2 * window_ns, until_ns))) {
+		list_remove(&p->decided, &p->requests, QUEUE, request);
+		forget_request(p, request);
+	}
+	while ((request = overdue(p, &p->flying, p->options.write_age_ns, until_ns))) {
+		land(p, request);
+		pool_give(&p->requests, request);
+		p->counters.requests_lost++;
+	}
+}
+
+void read_finish(struct pipeline *p)
+{
+	while (p->window.first)
+		close_window(p, p->window.first);
+	read_expire(p, UINT64_MAX);
+}

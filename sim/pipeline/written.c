@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What calls wrote and the disk has not seen yet (paper, 3.4.1).
+ *
+ * A multiset by checksum whose entries belong to (file, chunk). A chunk that is
+ * written again keeps what it held before as "replaced" for a while: that may
+ * be on its way to the disk already, and comes back if the call fails. A chunk
+ * that was matched after it had been rewritten may come once more: its page was
+ * dirtied again while the disk took the new content for the old. Both are
+ * remembered in bounded number, and looked at only where no live entry fits.
+ *
+ * A request's chunks are decided together, so that equal content goes to the
+ * file that its neighbours belong to. What no call wrote is metadata, unless
+ * both neighbours show that it lies inside a file's run.
+ */
+#include <stdlib.h>
+
+#include "sim/pipeline/state.h"
+
+/* Replaced and matched entries are a small matter: 64 Ki of them are 5 MB. */
+#define REMEMBERED_MAX 65536u
+/* How many older contents of one chunk are kept: more are never in flight. */
+#define REPLACED_MAX 4
+/* How many entries of equal content are looked at for the likeliest. */
+#define CANDIDATES_MAX 16
+
+#define BY_AGE	offsetof(struct written, by_age)
+#define OF_FILE offsetof(struct written, of_file)
+
+static uint32_t chunk_hash(uint32_t file, uint64_t index)
+{
+	return hash_words(index, file);
+}
+
+/* The newest entry of the chunk. */
+static uint32_t find_chunk(struct pipeline *p, uint32_t file, uint64_t index)
+{
+	uint32_t node;
+
+	table_for_each(&p->by_chunk, chunk_hash(file, index), at, node)
+		if (WRITTEN_AT(p, node)->index == index && WRITTEN_AT(p, node)->file == file)
+			break;
+	return node;
+}
+
+static struct table *sums_of(struct pipeline *p, const struct written *w)
+{
+	return w->state == WRITTEN_LIVE ? &p->live_sums : &p->remembered_sums;
+}
+
+static struct list *age_list_of(struct pipeline *p, const struct written *w)
+{
+	return w->state == WRITTEN_LIVE ? &p->live : &p->remembered;
+}
+
+/* Leaves the checksum table and the age list. */
+static void detach(struct pipeline *p, uint32_t node)
+{
+	struct written *w = WRITTEN_AT(p, node);
+
+	if (w->state == WRITTEN_TAKEN)
+		return;
+	if (w->summed.sum != SUM_UNKNOWN)
+		sums_remove(sums_of(p, w), &p->written, node);
+	list_remove(age_list_of(p, w), &p->written, BY_AGE, node);
+}
+
+static int attach(struct pipeline *p, uint32_t node, enum written_state state)
+{
+	struct written *w = WRITTEN_AT(p, node);
+
+	w->state = state;
+	if (w->summed.sum != SUM_UNKNOWN && sums_add(p, sums_of(p, w), &p->written, node))
+		return -1;
+	list_append(age_list_of(p, w), &p->written, BY_AGE, node);
+	return 0;
+}
+
+static void leave_chain(struct pipeline *p, uint32_t node)
+{
+	const struct written *w = WRITTEN_AT(p, node);
+	uint32_t hash = chunk_hash(w->file, w->index);
+
+	if (w->chunk.next)
+		WRITTEN_AT(p, w->chunk.next)->chunk.previous = w->chunk.previous;
+	if (w->chunk.previous)
+		WRITTEN_AT(p, w->chunk.previous)->chunk.next = w->chunk.next;
+	else if (w->chunk.next)
+		table_replace(&p->by_chunk, hash, node, w->chunk.next);
+	else
+		table_remove(&p->by_chunk, hash, node);
+}
+
+/* Leaves everything but the sums and the age list; the file may have to be settled. */
+static void discard(struct pipeline *p, uint32_t node)
+{
+	struct written *w = WRITTEN_AT(p, node);
+
+	if (w->index != OFFSET_UNKNOWN)
+		leave_chain(p, node);
+	list_remove(&FILE_AT(p, w->file)->written, &p->written, OF_FILE, node);
+	pool_give(&p->written, node);
+}
+
+static void forget(struct pipeline *p, uint32_t node)
+{
+	detach(p, node);
+	discard(p, node);
+}
+
+static void forget_older(struct pipeline *p, uint32_t node)
+{
+	uint32_t older = WRITTEN_AT(p, node)->chunk.next, next;
+
+	for (; older; older = next) {
+		next = WRITTEN_AT(p, older)->chunk.next;
+		if (WRITTEN_AT(p, older)->state != WRITTEN_TAKEN)
+			forget(p, older);
+	}
+}
+
+static void change_state(struct pipeline *p, uint32_t node, enum written_state state)
+{
+	detach(p, node);
+	WRITTEN_AT(p, node)->time_ns = p->now_ns;
+	if (attach(p, node, state))
+		discard(p, node);
+}
+
+/* Replaced or matched: kept until too many newer ones are. */
+static void remember(struct pipeline *p, uint32_t node, enum written_state state)
+{
+	uint32_t first;
+
+	change_state(p, node, state);
+	first = p->remembered.first;
+	if (p->remembered.count > REMEMBERED_MAX && first != node) {
+		uint32_t file = WRITTEN_AT(p, first)->file;
+
+		forget(p, first);
+		file_settle(p, file);
+	}
+}
+
+/* The chunk's newest entry is replaced by what comes next; its own past is cut short. */
+static bool replace(struct pipeline *p, uint32_t newest)
+{
+	struct written *w = WRITTEN_AT(p, newest);
+	uint32_t last = newest;
+	bool unseen = w->state != WRITTEN_MATCHED;
+
+	if (w->state == WRITTEN_LIVE) {
+		p->counters.chunks_rewritten++;
+		remember(p, newest, WRITTEN_REPLACED);
+	}
+	for (int kept = 1; kept < REPLACED_MAX && last; kept++)
+		last = WRITTEN_AT(p, last)->chunk.next;
+	if (last)
+		forget_older(p, last);
+	return unseen;
+}
+
+static void enter_chain(struct pipeline *p, uint32_t node, uint32_t newest)
+{
+	struct written *w = WRITTEN_AT(p, node);
+	uint32_t hash = chunk_hash(w->file, w->index);
+
+	if (!newest) {
+		if (add_node(p, &p->by_chunk, hash, node))
+			w->index = OFFSET_UNKNOWN;
+		return;
+	}
+	w->chunk.next = newest;
+	WRITTEN_AT(p, newest)->chunk.previous = node;
+	table_replace(&p->by_chunk, hash, newest, node);
+}
+
+static void add(struct pipeline *p, uint32_t file, uint64_t index, uint64_t sum, uint64_t call)
+{
+	uint32_t newest = index == OFFSET_UNKNOWN ? 0 : find_chunk(p, file, index);
+	uint32_t node = take_node(p, &p->written);
+	struct written *w;
+
+	if (!node)
+		return;
+	w = WRITTEN_AT(p, node);
+	*w = (struct written){.summed.sum = sum, .index = index, .time_ns = p->now_ns,
+			      .call = call, .file = file};
+	if (attach(p, node, WRITTEN_LIVE)) {
+		pool_give(&p->written, node);
+		return;
+	}
+	list_append(&FILE_AT(p, file)->written, &p->written, OF_FILE, node);
+	if (index == OFFSET_UNKNOWN)
+		return;
+	if (newest)
+		w->rewritten = replace(p, newest);
+	enter_chain(p, node, newest ? find_chunk(p, file, index) : 0);
+}
+
+void written_add(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums,
+		 uint64_t call)
+{
+	uint64_t first = offset == OFFSET_UNKNOWN ? 0 : offset / CHUNK_BYTES;
+
+	for (uint32_t i = 0; i < sums->count; i++) {
+		p->counters.chunks_without_sum += sums->at[i] == SUM_UNKNOWN;
+		add(p, file, offset == OFFSET_UNKNOWN ? OFFSET_UNKNOWN : first + i, sums->at[i],
+		    call);
+	}
+	p->counters.chunks_written += sums->count;
+	if (p->live.count > p->counters.live_peak)
+		p->counters.live_peak = p->live.count;
+}
+
+static void undo(struct pipeline *p, uint32_t file, uint64_t index, uint64_t call)
+{
+	uint32_t node = find_chunk(p, file, index), newest;
+	bool was_newest;
+
+	while (node && WRITTEN_AT(p, node)->call != call)
+		node = WRITTEN_AT(p, node)->chunk.next;
+	if (!node)
+		return;
+	was_newest = !WRITTEN_AT(p, node)->chunk.previous;
+	forget(p, node);
+	p->counters.chunks_dropped++;
+	newest = was_newest ? find_chunk(p, file, index) : 0;
+	if (newest && WRITTEN_AT(p, newest)->state == WRITTEN_REPLACED) {
+		p->counters.chunks_rewritten--;
+		change_state(p, newest, WRITTEN_LIVE);
+	}
+}
+
+void written_undo(struct pipeline *p, uint32_t file, uint64_t from, uint64_t until, uint64_t call)
+{
+	for (uint64_t index = from; index < until; index++)
+		undo(p, file, index, call);
+}
+
+static void drop(struct pipeline *p, uint32_t node)
+{
+	p->counters.chunks_dropped += WRITTEN_AT(p, node)->state == WRITTEN_LIVE;
+	forget(p, node);
+}
+
+static void drop_chunk(struct pipeline *p, uint32_t file, uint64_t index)
+{
+	uint32_t node;
+
+	while ((node = find_chunk(p, file, index)))
+		drop(p, node);
+}
+
+/* By the chunks or by the file's entries, whichever are fewer. */
+void written_drop(struct pipeline *p, uint32_t file, uint64_t from, uint64_t until)
+{
+	const struct list *written = &FILE_AT(p, file)->written;
+	uint32_t next;
+
+	if (until <= from)
+		return;
+	if (until - from < written->count) {
+		for (uint64_t index = from; index < until; index++)
+			drop_chunk(p, file, index);
+		return;
+	}
+	for (uint32_t node = written->first; node; node = next) {
+		const struct written *w = WRITTEN_AT(p, node);
+
+		next = w->of_file.next;
+		if (w->index >= from && (w->index < until || until == UINT64_MAX))
+			drop(p, node);
+	}
+}
+
+void written_blur(struct pipeline *p, uint32_t file, uint64_t index)
+{
+	uint32_t node = find_chunk(p, file, index);
+
+	if (node && WRITTEN_AT(p, node)->state == WRITTEN_LIVE)
+		remember(p, node, WRITTEN_REPLACED);
+}
+
+static void expire(struct pipeline *p, struct list *list, uint64_t *count)
+{
+	while (list->first) {
+		uint32_t node = list->first, file = WRITTEN_AT(p, node)->file;
+
+		if (WRITTEN_AT(p, node)->time_ns + p->options.write_age_ns > p->now_ns)
+			return;
+		forget(p, node);
+		file_settle(p, file);
+		(*count)++;
+	}
+}
+
+void written_expire(struct pipeline *p)
+{
+	uint64_t forgotten = 0;
+
+	expire(p, &p->live, &p->counters.chunks_aged);
+	expire(p, &p->remembered, &forgotten);
+}
+
+/*
+ * The entry that a matched neighbour in the request speaks for: the next
+ * chunk of the same file (step -1: the one before), if it has that content.
+ */
+static uint32_t beside(struct pipeline *p, uint32_t neighbour, int step, uint64_t sum)
+{
+	const struct written *n;
+	uint32_t node;
+
+	if (!neighbour)
+		return 0;
+	n = WRITTEN_AT(p, neighbour);
+	if (n->index == OFFSET_UNKNOWN || (step < 0 && !n->index))
+		return 0;
+	for (node = find_chunk(p, n->file, n->index + step); node;
+	     node = WRITTEN_AT(p, node)->chunk.next)
+		if (WRITTEN_AT(p, node)->summed.sum == sum &&
+		    WRITTEN_AT(p, node)->state != WRITTEN_TAKEN)
+			break;
+	return node;
+}
+
+/* A chunk whose content the recorder could not see counts only where it has to be. */
+static uint32_t beside_or_unseen(struct pipeline *p, uint32_t neighbour, int step, uint64_t sum)
+{
+	uint32_t node = beside(p, neighbour, step, sum);
+
+	return node ? node : beside(p, neighbour, step, SUM_UNKNOWN);
+}
+
+/* Out of the tables, so that nothing else takes it; still there for its neighbours to see. */
+static uint32_t take(struct pipeline *p, uint32_t node)
+{
+	struct written *w;
+
+	if (!node)
+		return 0;
+	detach(p, node);
+	w = WRITTEN_AT(p, node);
+	p->counters.chunks_rewritten -= w->state == WRITTEN_REPLACED; /* but not before the disk saw it */
+	p->counters.chunks_matched_again += w->state == WRITTEN_MATCHED;
+	w->rewritten &= w->state == WRITTEN_LIVE;
+	w->state = WRITTEN_TAKEN;
+	return node;
+}
+
+static uint32_t only_one(struct pipeline *p, uint64_t sum)
+{
+	uint32_t node = sum == SUM_UNKNOWN ? 0 : sums_find(&p->live_sums, &p->written, sum);
+
+	return node && WRITTEN_AT(p, node)->summed.same.next == node ? node : 0;
+}
+
+/*
+ * Of entries with equal content, the one that was written nearest in time to
+ * what the disk got just before: write-back goes in the order of the writes.
+ * Only the oldest few are looked at.
+ */
+static uint32_t nearest(struct pipeline *p, const struct table *sums, uint64_t sum,
+			uint64_t anchor_ns)
+{
+	uint32_t first = sums_find(sums, &p->written, sum), node = first, best = first;
+	uint64_t least_ns = UINT64_MAX;
+
+	for (int i = 0; first && i < CANDIDATES_MAX; i++) {
+		uint64_t time_ns = WRITTEN_AT(p, node)->time_ns;
+		uint64_t apart_ns = time_ns > anchor_ns ? time_ns - anchor_ns : anchor_ns - time_ns;
+
+		if (apart_ns < least_ns) {
+			least_ns = apart_ns;
+			best = node;
+		}
+		node = WRITTEN_AT(p, node)->summed.same.next;
+		if (node == first)
+			break;
+	}
+	return best;
+}
+
+static uint32_t any(struct pipeline *p, uint64_t sum, uint64_t anchor_ns)
+{
+	uint32_t node;
+
+	if (sum == SUM_UNKNOWN)
+		return 0;
+	node = nearest(p, &p->live_sums, sum, anchor_ns);
+	return node ? node : nearest(p, &p->remembered_sums, sum, anchor_ns);
+}
+
+static struct trail *trail_at(struct pipeline *p, uint32_t disk, uint64_t sector)
+{
+	return &p->trails[hash_words(sector, disk) % TRAILS];
+}
+
+/*
+ * When was written what the disk got right before this request's place, by a
+ * request that ended there; else what it got last. Several streams of write-back
+ * interleave, each going on where it stopped.
+ */
+static uint64_t anchor_of(struct pipeline *p, const struct block_event *block)
+{
+	const struct trail *trail = trail_at(p, block->disk, block->sector);
+
+	if (trail->disk == block->disk && trail->sector == block->sector && trail->written_ns)
+		return trail->written_ns;
+	return p->anchor_ns;
+}
+
+static void leave_trail(struct pipeline *p, const struct block_event *block, uint64_t written_ns)
+{
+	uint64_t end = block->sector + block->sectors;
+
+	p->anchor_ns = written_ns;
+	*trail_at(p, block->disk, end) = (struct trail){end, written_ns, block->disk};
+}
+
+/* First what is certain, then what its neighbours speak for, then what is likely. */
+static void match_chunks(struct pipeline *p, const struct block_event *block, uint32_t *match)
+{
+	const struct words *sums = &block->sums;
+	uint64_t anchor_ns = anchor_of(p, block);
+	uint32_t count = sums->count;
+
+	for (uint32_t i = 0; i < count; i++)
+		match[i] = take(p, only_one(p, sums->at[i]));
+	for (uint32_t i = count - 1; i--;)
+		if (!match[i])
+			match[i] = take(p, beside_or_unseen(p, match[i + 1], -1, sums->at[i]));
+	for (uint32_t i = 0; i < count; i++) {
+		if (!match[i] && i)
+			match[i] = take(p, beside_or_unseen(p, match[i - 1], 1, sums->at[i]));
+		if (!match[i])
+			match[i] = take(p, any(p, sums->at[i], anchor_ns));
+		if (match[i])
+			anchor_ns = WRITTEN_AT(p, match[i])->time_ns;
+	}
+	leave_trail(p, block, anchor_ns);
+}
+
+/* Do the matches on both sides belong to one run of a file, with room for what is between? */
+static bool inside_run(struct pipeline *p, uint32_t left, uint32_t right, uint32_t distance)
+{
+	const struct written *l, *r;
+
+	if (!left || !right)
+		return false;
+	l = WRITTEN_AT(p, left);
+	r = WRITTEN_AT(p, right);
+	return l->file == r->file && l->index != OFFSET_UNKNOWN && r->index != OFFSET_UNKNOWN &&
+	       r->index == l->index + distance;
+}
+
+/* Chunks [from, until), which nothing matched. */
+static void hint_gap(struct pipeline *p, const struct block_event *block, const uint32_t *match,
+		     uint32_t from, uint32_t until)
+{
+	uint32_t left = from ? match[from - 1] : 0;
+	uint32_t right = until < block->sums.count ? match[until] : 0;
+	bool inside = inside_run(p, left, right, until - from + 1);
+
+	for (uint32_t i = from; i < until; i++) {
+		if (inside)
+			hint_data(p, block->disk, block->id, i, CHUNK_DATA, REASON_NEIGHBOUR,
+				  WRITTEN_AT(p, left)->file,
+				  WRITTEN_AT(p, left)->index + (i - from) + 1);
+		else if (block->sums.at[i] != SUM_UNKNOWN)
+			hint_metadata(p, block->disk, block->id, i);
+	}
+}
+
+static void hint_match(struct pipeline *p, const struct block_event *block, uint32_t chunk,
+		       uint32_t node)
+{
+	const struct written *w = WRITTEN_AT(p, node);
+	bool seen = w->summed.sum != SUM_UNKNOWN;
+
+	hint_data(p, block->disk, block->id, chunk, CHUNK_DATA,
+		  seen ? REASON_WRITE_CHECKSUM : REASON_NEIGHBOUR, w->file,
+		  w->index == OFFSET_UNKNOWN ? 0 : w->index);
+}
+
+/* The disk has it: what it replaced is history, and so is the entry, but for a second coming. */
+static void consume(struct pipeline *p, uint32_t node)
+{
+	struct written *w = WRITTEN_AT(p, node);
+	uint32_t file = w->file;
+
+	if (w->index != OFFSET_UNKNOWN)
+		forget_older(p, node);
+	if (w->rewritten && w->summed.sum != SUM_UNKNOWN) {
+		w->rewritten = false;
+		remember(p, node, WRITTEN_MATCHED);
+	} else {
+		discard(p, node);
+	}
+	file_settle(p, file);
+}
+
+static int make_room(struct pipeline *p, uint32_t count)
+{
+	uint32_t *match;
+
+	if (count <= p->match_room)
+		return 0;
+	match = realloc(p->match, count * sizeof(*match));
+	if (!match) {
+		p->out_of_memory = true;
+		return -1;
+	}
+	p->match = match;
+	p->match_room = count;
+	return 0;
+}
+
+void written_to_disk(struct pipeline *p, const struct event *event)
+{
+	const struct block_event *block = &event->block;
+	uint32_t count = block->sums.count, from = 0;
+
+	if (!count || make_room(p, count))
+		return;
+	match_chunks(p, block, p->match);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!p->match[i])
+			continue;
+		hint_gap(p, block, p->match, from, i);
+		hint_match(p, block, i, p->match[i]);
+		from = i + 1;
+	}
+	hint_gap(p, block, p->match, from, count);
+	for (uint32_t i = 0; i < count; i++)
+		if (p->match[i])
+			consume(p, p->match[i]);
+}

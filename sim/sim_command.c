@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `sky sim`: what caches would have made of a trace.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache_sim.h"
+#include "common/command.h"
+#include "common/error.h"
+#include "common/size.h"
+#include "models/cache/cache_model.h"
+
+#define LIST_MAX 64
+
+struct arguments {
+	const char *trace;
+	const char *caches[LIST_MAX], *sizes[LIST_MAX];
+	enum hint_mode hints[HINT_MODES];
+	struct cache_sim_options options;
+	bool json;
+};
+
+static int find_name(const char *const *names, const char *name)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return -1;
+}
+
+static void add_cache(struct arguments *a, const char *spec, struct argp_state *state)
+{
+	struct cache cache;
+
+	if (a->options.cache_count == LIST_MAX)
+		argp_error(state, "no more than %d caches at a time", LIST_MAX);
+	if (cache_open(&cache, spec, 1))
+		exit(argp_err_exit_status);
+	cache_close(&cache);
+	a->caches[a->options.cache_count++] = spec;
+}
+
+static void add_size(struct arguments *a, const char *size, struct argp_state *state)
+{
+	struct capacity capacity;
+
+	if (a->options.size_count == LIST_MAX)
+		argp_error(state, "no more than %d sizes at a time", LIST_MAX);
+	if (capacity_parse(size, &capacity))
+		argp_error(state, "\"%s\" is no size: a number of entries, bytes with K, M, G or "
+				  "T, or %% of the distinct blocks", size);
+	a->sizes[a->options.size_count++] = size;
+}
+
+static void add_hints(struct arguments *a, const char *name, struct argp_state *state)
+{
+	int mode = find_name(hint_mode_names, name);
+
+	if (mode < 0)
+		argp_error(state, "there are no hints \"%s\": they are sky, truth or none", name);
+	for (size_t i = 0; i < a->options.hint_count; i++)
+		if ((int)a->hints[i] == mode)
+			return;
+	a->hints[a->options.hint_count++] = mode;
+}
+
+static void set_granularity(struct arguments *a, const char *name, struct argp_state *state)
+{
+	static const char *const names[] = {
+		[GRANULARITY_4K] = "4k", [GRANULARITY_START] = "start", NULL};
+	int granularity = find_name(names, name);
+
+	if (granularity < 0)
+		argp_error(state, "there is no granularity \"%s\": it is 4k or start", name);
+	a->options.granularity = granularity;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case 'c':
+		add_cache(a, argument, state);
+		return 0;
+	case 's':
+		add_size(a, argument, state);
+		return 0;
+	case 'H':
+		add_hints(a, argument, state);
+		return 0;
+	case 'g':
+		set_granularity(a, argument, state);
+		return 0;
+	case 'j':
+		a->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (a->trace)
+			argp_error(state, "one trace at a time");
+		a->trace = argument;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which trace?");
+		return 0;
+	case ARGP_KEY_END:
+		if (!a->options.size_count)
+			argp_error(state, "how large should the cache be? Say --size N");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_option options[] = {
+	{"cache", 'c', "SPEC", 0,
+	 "a policy, as in lru or icache:base=fifo (may be repeated; default lru); "
+	 "`sky list cache` shows what there is", 0},
+	{"size", 's', "N", 0,
+	 "entries, bytes with K, M, G or T, or % of the distinct blocks (may be repeated)", 0},
+	{"hints", 'H', "sky|truth|none", 0,
+	 "who tells the cache the blocks' classes (may be repeated; default: sky where the trace "
+	 "has evidence for it)", 0},
+	{"granularity", 'g', "4k|start", 0,
+	 "requests are split into 4096-byte blocks (default), or known by their start sector alone",
+	 0},
+	{"json", 'j', NULL, 0, "print one JSON object", 0},
+	{0},
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "TRACE",
+	.doc = "Simulates caches, untimed: every cache at every size under every kind of hints, "
+	       "in one pass. Reads and writes both allocate, when the request is issued; "
+	       "discarded blocks leave; flushes have no effect."
+	       "\vExample: sky sim a.h5 --cache lru --cache icache:base=lru --size 5% --size 10% "
+	       "--hints sky --hints truth",
+};
+
+/* ---- For people ---- */
+
+static void print_count(const json_t *object, const char *name, int width)
+{
+	const json_t *value = json_object_get(object, name);
+
+	if (json_is_integer(value))
+		printf("%*" JSON_INTEGER_FORMAT, width, json_integer_value(value));
+	else
+		printf("%*s", width, "n/a");
+}
+
+static void print_ratio(const json_t *object, int width)
+{
+	const json_t *value = json_object_get(object, "miss_ratio");
+
+	if (json_is_real(value))
+		printf("%*.4f", width, json_real_value(value));
+	else
+		printf("%*s", width, "n/a");
+}
+
+static const json_t *class_of(const json_t *result, int io_class)
+{
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "by_class"), i, object)
+		if (json_integer_value(json_object_get(object, "io_class")) == io_class &&
+		    json_is_integer(json_object_get(object, "io_class")))
+			return object;
+	return NULL;
+}
+
+static int longest(const json_t *results, const char *name, int least)
+{
+	const json_t *result;
+	size_t i;
+
+	json_array_foreach(results, i, result) {
+		int length = strlen(json_string_value(json_object_get(result, name)));
+
+		least = length > least ? length : least;
+	}
+	return least;
+}
+
+static void print_result(const json_t *result, int cache_width, int size_width)
+{
+	printf("%-*s  %-5s  %*s", cache_width,
+	       json_string_value(json_object_get(result, "cache")),
+	       json_string_value(json_object_get(result, "hints")), size_width,
+	       json_string_value(json_object_get(result, "size")));
+	print_count(result, "size_entries", 12);
+	print_count(result, "hits", 14);
+	print_count(result, "misses", 14);
+	print_ratio(result, 12);
+	print_ratio(json_object_get(result, "reads"), 10);
+	print_ratio(json_object_get(result, "writes"), 10);
+	print_ratio(class_of(result, CLASS_METADATA), 10);
+	printf("\n");
+}
+
+static void print_table(const json_t *json)
+{
+	const json_t *results = json_object_get(json, "results"), *result;
+	int cache_width = longest(results, "cache", 5), size_width = longest(results, "size", 4);
+	size_t i;
+
+	printf("%s: %" JSON_INTEGER_FORMAT " requests, %" JSON_INTEGER_FORMAT
+	       " references to %" JSON_INTEGER_FORMAT " distinct blocks (%s)\n\n",
+	       json_string_value(json_object_get(json, "trace")),
+	       json_integer_value(json_object_get(json, "requests")),
+	       json_integer_value(json_object_get(json, "references")),
+	       json_integer_value(json_object_get(json, "distinct_blocks")),
+	       json_string_value(json_object_get(json, "granularity")));
+	printf("%-*s  %-5s  %*s%12s%14s%14s%12s%10s%10s%10s\n", cache_width, "cache", "hints",
+	       size_width, "size", "blocks", "hits", "misses", "miss ratio", "reads", "writes",
+	       "metadata");
+	json_array_foreach(results, i, result)
+		print_result(result, cache_width, size_width);
+}
+
+static int run_sim(int argc, char **argv)
+{
+	struct arguments a = {0};
+	json_t *json;
+
+	a.options.caches = a.caches;
+	a.options.sizes = a.sizes;
+	a.options.hints = a.hints;
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (!a.options.cache_count)
+		a.caches[a.options.cache_count++] = "lru";
+	json = cache_simulate(a.trace, &a.options);
+	if (!json)
+		return 1;
+	if (a.json) {
+		json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+		putchar('\n');
+	} else {
+		print_table(json);
+	}
+	json_decref(json);
+	return command_finish();
+}
+
+SKY_COMMAND(sim, "sim", "simulate caches over a trace, untimed: hits, misses, contents", run_sim);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Scenarios: events in their text form, and below a line "expect" the hints
+ * that must come of them and the counters that must be left.
+ *
+ *   id=1 chunk=0-3 data class=4 inode=12 reason=write-checksum known_ns=5000
+ *   id=2 chunk=0   metadata class=5 dedup=unique reason=exclusion
+ *   outstanding=0 table_entries=0
+ *
+ * Every hint must be expected, and every expectation met; of a hint, what the
+ * line names is compared. A new scenario is a new file in tests/data/scenarios.
+ */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "capture/source.h"
+#include "sim/pipeline/pipeline.h"
+
+#define SCENARIOS "tests/data/scenarios/*.events"
+#define HINTS_MAX 4096
+
+struct scenario {
+	const char *path;
+	FILE *file;
+	int line;
+	struct pipeline *pipeline;
+	struct event hints[HINTS_MAX];
+	bool expected[HINTS_MAX];
+	size_t count;
+};
+
+static void take_hints(void *context, const struct event *hints, size_t count)
+{
+	struct scenario *s = context;
+
+	cr_assert(s->count + count <= HINTS_MAX, "%s: too many hints", s->path);
+	memcpy(s->hints + s->count, hints, count * sizeof(*hints));
+	s->count += count;
+}
+
+static bool next_line(struct scenario *s, char **line, size_t *room)
+{
+	char *comment;
+
+	if (getline(line, room, s->file) < 0)
+		return false;
+	s->line++;
+	comment = strchr(*line, '#');
+	if (comment)
+		*comment = '\0';
+	return true;
+}
+
+/* The part above "expect", line numbers kept, as a file of its own. */
+static int events_of(struct scenario *s)
+{
+	int fd = memfd_create("events", 0);
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+
+	cr_assert(fd >= 0);
+	while (!found && getline(&line, &room, s->file) > 0) {
+		s->line++;
+		found = !strncmp(line, "expect", 6);
+		if (!found)
+			cr_assert(write(fd, line, strlen(line)) == (ssize_t)strlen(line));
+	}
+	cr_assert(found, "%s: no line \"expect\"", s->path);
+	lseek(fd, 0, SEEK_SET);
+	free(line);
+	return fd;
+}
+
+static void run(struct scenario *s)
+{
+	struct source *source = text_open(events_of(s), s->path);
+	struct event events[BATCH_EVENTS];
+	ssize_t count;
+
+	cr_assert(source != NULL);
+	while ((count = source_read(source, events, BATCH_EVENTS)) > 0)
+		cr_assert(!pipeline_feed(s->pipeline, events, count));
+	cr_assert(count == 0, "%s: can't be read", s->path);
+	cr_assert(!pipeline_finish(s->pipeline));
+	source_close(source);
+}
+
+struct member {
+	const char *name;
+	const char *const *values; /* NULL: numbers */
+	size_t offset, bytes;
+};
+
+#define MEMBER(title, field, names)                                                   \
+	{title, names, offsetof(struct event, field), sizeof(((struct event *)0)->field)}
+
+static const struct member members[] = {
+	MEMBER("disk", hint.disk, NULL),     MEMBER("id", hint.request, NULL),
+	MEMBER("class", hint.io_class, NULL), MEMBER("dedup", hint.dedup, dedup_hint_names),
+	MEMBER("reason", hint.reason, hint_reason_names),
+	MEMBER("inode", hint.inode, NULL),   MEMBER("index", hint.index, NULL),
+	MEMBER("known_ns", time_ns, NULL),   MEMBER("known_seq", seq, NULL),
+	MEMBER("what", hint.what, chunk_class_names),
+};
+
+static const struct member *find_member(const char *name)
+{
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
+		if (!strcmp(members[i].name, name))
+			return &members[i];
+	return NULL;
+}
+
+static uint64_t get(const struct event *hint, const struct member *member)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, (const char *)hint + member->offset, member->bytes);
+	return value;
+}
+
+static uint64_t number_of(const struct scenario *s, const char *text)
+{
+	char *end;
+	uint64_t value = strtoull(text, &end, 0);
+
+	cr_assert(end != text && !*end, "%s:%d: not a number: %s", s->path, s->line, text);
+	return value;
+}
+
+static bool agrees(const struct scenario *s, const struct event *hint, const struct member *member,
+		   const char *value)
+{
+	uint64_t got = get(hint, member);
+	const char *name;
+
+	if (!member->values)
+		return got == number_of(s, value);
+	name = name_of(member->values, got);
+	return name && !strcmp(name, value);
+}
+
+static struct event *find_hint(struct scenario *s, uint64_t disk, uint64_t id, uint64_t chunk)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct hint_event *h = &s->hints[i].hint;
+
+		if (h->disk == disk && h->request == id && h->chunk == chunk && !s->expected[i]) {
+			s->expected[i] = true;
+			return &s->hints[i];
+		}
+	}
+	return NULL;
+}
+
+#define WORDS_MAX 16
+
+struct word {
+	const char *name, *value;
+};
+
+static size_t split(char *line, struct word *words)
+{
+	size_t count = 0;
+
+	for (char *at = strtok(line, " \t\n"); at; at = strtok(NULL, " \t\n")) {
+		char *equals = strchr(at, '=');
+
+		cr_assert(count < WORDS_MAX);
+		if (equals)
+			*equals = '\0';
+		words[count++] = (struct word){equals ? at : "what", equals ? equals + 1 : at};
+	}
+	return count;
+}
+
+static const char *value_of(const struct word *words, size_t count, const char *name,
+			    const char *otherwise)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(words[i].name, name))
+			return words[i].value;
+	return otherwise;
+}
+
+static void expect_hint(struct scenario *s, const struct word *words, size_t count, uint64_t chunk)
+{
+	uint64_t disk = number_of(s, value_of(words, count, "disk", "0"));
+	uint64_t id = number_of(s, value_of(words, count, "id", ""));
+	const struct event *hint = find_hint(s, disk, id, chunk);
+
+	cr_assert(hint, "%s:%d: no hint for id=%lu chunk=%lu", s->path, s->line, id, chunk);
+	for (size_t i = 0; i < count; i++) {
+		const struct member *member = find_member(words[i].name);
+
+		if (!strcmp(words[i].name, "chunk"))
+			continue;
+		cr_assert(member, "%s:%d: a hint has no %s", s->path, s->line, words[i].name);
+		cr_expect(agrees(s, hint, member, words[i].value),
+			  "%s:%d: chunk %lu: %s should be %s, but is %lu", s->path, s->line, chunk,
+			  words[i].name, words[i].value, get(hint, member));
+	}
+}
+
+static void expect_hints(struct scenario *s, const struct word *words, size_t count)
+{
+	char *end;
+	uint64_t first = strtoull(value_of(words, count, "chunk", "0"), &end, 10);
+	uint64_t last = *end == '-' ? number_of(s, end + 1) : first;
+
+	for (uint64_t chunk = first; chunk <= last; chunk++)
+		expect_hint(s, words, count, chunk);
+}
+
+static void expect_counters(struct scenario *s, const struct word *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t got = pipeline_counter(s->pipeline, words[i].name);
+
+		cr_expect(got == number_of(s, words[i].value), "%s:%d: %s should be %s, but is %lu",
+			  s->path, s->line, words[i].name, words[i].value, got);
+	}
+}
+
+static void check(struct scenario *s)
+{
+	struct word words[WORDS_MAX];
+	char *line = NULL;
+	size_t room = 0, count;
+
+	while (next_line(s, &line, &room)) {
+		count = split(line, words);
+		if (count && value_of(words, count, "id", NULL))
+			expect_hints(s, words, count);
+		else
+			expect_counters(s, words, count);
+	}
+	free(line);
+	for (size_t i = 0; i < s->count; i++)
+		cr_expect(s->expected[i], "%s: unexpected: id=%lu chunk=%u %s reason=%s known_ns=%lu",
+			  s->path, s->hints[i].hint.request, s->hints[i].hint.chunk,
+			  name_of(chunk_class_names, s->hints[i].hint.what),
+			  name_of(hint_reason_names, s->hints[i].hint.reason),
+			  s->hints[i].time_ns);
+}
+
+struct path {
+	char text[256];
+};
+
+ParameterizedTestParameters(scenarios, come_out_as_expected)
+{
+	struct path *paths;
+	glob_t found;
+
+	if (glob(SCENARIOS, 0, NULL, &found))
+		return cr_make_param_array(struct path, NULL, 0);
+	paths = cr_calloc(found.gl_pathc, sizeof(*paths));
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		snprintf(paths[i].text, sizeof(paths[i].text), "%s", found.gl_pathv[i]);
+	size_t count = found.gl_pathc;
+	globfree(&found);
+	return cr_make_param_array(struct path, paths, count);
+}
+
+ParameterizedTest(struct path *path, scenarios, come_out_as_expected)
+{
+	static struct scenario s;
+	struct pipeline_options options;
+
+	s = (struct scenario){.path = path->text, .file = fopen(path->text, "r")};
+	cr_assert(s.file, "%s: can't be opened", path->text);
+	pipeline_defaults(&options);
+	s.pipeline = pipeline_new(&options, take_hints, &s);
+	cr_assert(s.pipeline);
+	run(&s);
+	check(&s);
+	pipeline_free(s.pipeline);
+	fclose(s.file);
+}
