@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VMware's vscsi traces, as CloudPhysics published them (versions 1 and 2).
+ *
+ * Records of fixed size, little endian, without a header; each bears its
+ * version. Units: length in bytes, address in 512-byte sectors, times in us.
+ * The time is that of the issue; version 2 adds the response time, from which
+ * completions are made. They are merged into the requests by time, in a heap of
+ * what is in flight.
+ *
+ * Traps: a record that is earlier than the one before it keeps its place in the
+ * file, and its time is raised to that one's (attribute "raised_times").
+ * Commands other than READ and WRITE of 6, 10, 12 and 16 bytes, and those
+ * without data, are left out (attribute "skipped_commands").
+ */
+#include <endian.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/error.h"
+#include "import.h"
+
+#define NS_PER_US 1000u
+/* What no request, disk or time of a real trace reaches: beyond it the units are wrong. */
+#define REQUEST_BYTES_MAX (64u << 20)
+#define SECTOR_MAX	  (1ull << 50)
+#define TIME_US_MAX	  (1ull << 53)
+#define RESPONSE_US_MAX	  (1ull << 32)
+#define IN_FLIGHT_MAX	  (1u << 20)
+
+#define RECORD_BYTES_MAX 40
+#define HEAD_ATTRIBUTES	 5
+#define TAIL_ATTRIBUTES	 2
+
+/* Where a version keeps its fields, as offsets in the record. */
+struct layout {
+	const char *name;
+	uint16_t version;
+	uint8_t bytes, version_at, command_at, length_at, sector_at, time_at;
+	uint8_t response_at; /* 0: has none */
+};
+
+static const struct layout layouts[] = {
+	{.name = "vscsi version 1", .version = 1, .bytes = 32, .length_at = 4, .command_at = 12,
+	 .version_at = 14, .sector_at = 16, .time_at = 24},
+	{.name = "vscsi version 2", .version = 2, .bytes = 40, .command_at = 0, .version_at = 2,
+	 .length_at = 8, .sector_at = 16, .time_at = 24, .response_at = 32},
+};
+
+/* SCSI operation codes (SBC-3): READ and WRITE of 6, 10, 12 and 16 bytes. */
+static const struct {
+	uint8_t code;
+	enum block_op op;
+} commands[] = {
+	{0x08, BLOCK_READ},  {0x28, BLOCK_READ},  {0xa8, BLOCK_READ},  {0x88, BLOCK_READ},
+	{0x0a, BLOCK_WRITE}, {0x2a, BLOCK_WRITE}, {0xaa, BLOCK_WRITE}, {0x8a, BLOCK_WRITE},
+};
+
+struct request {
+	uint64_t time_ns, response_ns, sector, id;
+	uint32_t sectors;
+	enum block_op op;
+};
+
+struct completion {
+	uint64_t time_ns, id;
+};
+
+struct attribute {
+	const char *name;
+	char value[128];
+};
+
+struct vscsi {
+	struct source source;
+	FILE *file;
+	char *path;
+	const struct layout *layout;
+	uint64_t record; /* the number of the one read last, from 1 */
+	uint64_t seq, issued_ns, emitted_ns;
+	uint64_t skipped, raised;
+	struct request next;
+	bool has_next;
+	struct completion *heap; /* the earliest first */
+	size_t in_flight, heap_room;
+	struct attribute attributes[HEAD_ATTRIBUTES + TAIL_ATTRIBUTES];
+	unsigned int attribute_count, attributes_done;
+};
+
+static uint16_t get16(const uint8_t *at)
+{
+	uint16_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return le16toh(value);
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return le32toh(value);
+}
+
+static uint64_t get64(const uint8_t *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return le64toh(value);
+}
+
+static bool has_version(const struct layout *layout, const uint8_t *record)
+{
+	return get16(record + layout->version_at) >> 8 == layout->version;
+}
+
+/* The version that all whole records of the head bear; NULL if there is none. */
+static const struct layout *layout_of(const uint8_t *first, size_t bytes)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++) {
+		const struct layout *layout = &layouts[i];
+		size_t at = 0;
+
+		while (at + layout->bytes <= bytes && has_version(layout, first + at))
+			at += layout->bytes;
+		if (at && at + layout->bytes > bytes)
+			return layout;
+	}
+	return NULL;
+}
+
+static bool vscsi_recognise(const void *first, size_t bytes)
+{
+	return layout_of(first, bytes) != NULL;
+}
+
+/* ---- Records ---- */
+
+static const char *wrong_with(const struct layout *layout, const uint8_t *record)
+{
+	if (!has_version(layout, record))
+		return "bears another version than the file's first";
+	if (get64(record + layout->time_at) > TIME_US_MAX)
+		return "has a time beyond any clock; are its times in us?";
+	if (layout->response_at && get64(record + layout->response_at) > RESPONSE_US_MAX)
+		return "has a response time of over an hour; are its times in us?";
+	return NULL;
+}
+
+static const char *wrong_with_data(const struct layout *layout, const uint8_t *record)
+{
+	uint32_t bytes = get32(record + layout->length_at);
+
+	if (bytes % SECTOR_BYTES)
+		return "has a length that is no multiple of 512 bytes";
+	if (bytes > REQUEST_BYTES_MAX)
+		return "has a length of more than 64 MiB; are its lengths in bytes?";
+	if (get64(record + layout->sector_at) > SECTOR_MAX)
+		return "has an address beyond any disk; are its addresses in sectors?";
+	return NULL;
+}
+
+static bool find_command(uint16_t code, enum block_op *op)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (commands[i].code == code) {
+			*op = commands[i].op;
+			return true;
+		}
+	return false;
+}
+
+/* 1 a request, 0 a record without one, -1 after saying what is wrong. */
+static int decode(struct vscsi *v, const uint8_t *record, struct request *request)
+{
+	const struct layout *layout = v->layout;
+	const char *wrong = wrong_with(layout, record);
+	uint64_t time_ns;
+
+	request->sectors = get32(record + layout->length_at) / SECTOR_BYTES;
+	if (!wrong && (!find_command(get16(record + layout->command_at), &request->op) ||
+		       !get32(record + layout->length_at))) {
+		v->skipped++;
+		return 0;
+	}
+	if (!wrong)
+		wrong = wrong_with_data(layout, record);
+	if (wrong)
+		return fail("%s: record %" PRIu64 " (at byte %" PRIu64 ") %s", v->path, v->record,
+			    (v->record - 1) * layout->bytes, wrong);
+	time_ns = get64(record + layout->time_at) * NS_PER_US;
+	v->raised += time_ns < v->issued_ns;
+	if (time_ns > v->issued_ns)
+		v->issued_ns = time_ns;
+	request->time_ns = v->issued_ns;
+	request->sector = get64(record + layout->sector_at);
+	request->id = v->record;
+	request->response_ns =
+		layout->response_at ? get64(record + layout->response_at) * NS_PER_US : 0;
+	return 1;
+}
+
+/* Finds the next request; has_next says whether there is one. -1 after saying what is wrong. */
+static int advance(struct vscsi *v)
+{
+	uint8_t record[RECORD_BYTES_MAX];
+	size_t bytes;
+	int rc = 0;
+
+	v->has_next = false;
+	while (!rc) {
+		bytes = fread(record, 1, v->layout->bytes, v->file);
+		if (ferror(v->file))
+			return fail_errno(errno, "cannot read %s", v->path);
+		if (!bytes)
+			return 0;
+		v->record++;
+		v->source.read_bytes += bytes;
+		if (bytes < v->layout->bytes)
+			return fail("%s is cut: record %" PRIu64 " has only %zu of %u bytes; "
+				    "get the whole file again, or cut that record off",
+				    v->path, v->record, bytes, v->layout->bytes);
+		rc = decode(v, record, &v->next);
+	}
+	v->has_next = rc > 0;
+	return rc < 0 ? -1 : 0;
+}
+
+/* ---- What is in flight ---- */
+
+static bool earlier(const struct completion *a, const struct completion *b)
+{
+	return a->time_ns < b->time_ns || (a->time_ns == b->time_ns && a->id < b->id);
+}
+
+static int make_room(struct vscsi *v)
+{
+	size_t room = v->heap_room ? 2 * v->heap_room : 64;
+	struct completion *heap;
+
+	if (v->in_flight < v->heap_room)
+		return 0;
+	if (v->in_flight == IN_FLIGHT_MAX)
+		return fail("%s: more than %u requests are in flight at record %" PRIu64
+			    "; are its times in us?", v->path, IN_FLIGHT_MAX, v->record);
+	heap = realloc(v->heap, room * sizeof(*heap));
+	if (!heap)
+		return fail("out of memory for the requests in flight of %s", v->path);
+	v->heap = heap;
+	v->heap_room = room;
+	return 0;
+}
+
+static int heap_push(struct vscsi *v, struct completion completion)
+{
+	size_t i;
+
+	if (make_room(v))
+		return -1;
+	for (i = v->in_flight++; i && earlier(&completion, &v->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		v->heap[i] = v->heap[(i - 1) / 2];
+	v->heap[i] = completion;
+	return 0;
+}
+
+static struct completion heap_pop(struct vscsi *v)
+{
+	struct completion first = v->heap[0], last = v->heap[--v->in_flight];
+	size_t i = 0, child;
+
+	while ((child = 2 * i + 1) < v->in_flight) {
+		if (child + 1 < v->in_flight && earlier(&v->heap[child + 1], &v->heap[child]))
+			child++;
+		if (!earlier(&v->heap[child], &last))
+			break;
+		v->heap[i] = v->heap[child];
+		i = child;
+	}
+	v->heap[i] = last;
+	return first;
+}
+
+/* ---- Events ---- */
+
+static void begin_event(struct vscsi *v, struct event *event, enum event_kind kind,
+			uint64_t time_ns)
+{
+	event_init(event, kind);
+	event->seq = ++v->seq;
+	event->time_ns = v->emitted_ns = time_ns;
+}
+
+static void emit_attribute(struct vscsi *v, struct event *event)
+{
+	const struct attribute *a = &v->attributes[v->attributes_done++];
+
+	begin_event(v, event, EVENT_ATTRIBUTE, v->emitted_ns);
+	event->attribute.name = (struct text){a->name, strlen(a->name)};
+	event->attribute.value = (struct text){a->value, strlen(a->value)};
+}
+
+static void emit_completion(struct vscsi *v, struct event *event)
+{
+	struct completion completion = heap_pop(v);
+
+	begin_event(v, event, EVENT_COMPLETE, completion.time_ns);
+	event->complete.id = completion.id;
+}
+
+static int emit_request(struct vscsi *v, struct event *event)
+{
+	const struct request *r = &v->next;
+
+	begin_event(v, event, EVENT_BLOCK, r->time_ns);
+	event->block.op = r->op;
+	event->block.id = r->id;
+	event->block.sector = r->sector;
+	event->block.sectors = r->sectors;
+	if (v->layout->response_at &&
+	    heap_push(v, (struct completion){r->time_ns + r->response_ns, r->id}))
+		return -1;
+	return advance(v);
+}
+
+static char *add_attribute(struct vscsi *v, const char *name)
+{
+	struct attribute *a = &v->attributes[v->attribute_count++];
+
+	a->name = name;
+	return a->value;
+}
+
+static void add_tail_attributes(struct vscsi *v)
+{
+	if (v->attribute_count > HEAD_ATTRIBUTES)
+		return;
+	snprintf(add_attribute(v, "skipped_commands"), sizeof(v->attributes->value), "%" PRIu64,
+		 v->skipped);
+	snprintf(add_attribute(v, "raised_times"), sizeof(v->attributes->value), "%" PRIu64,
+		 v->raised);
+	if (v->raised)
+		warn("%s: %" PRIu64 " of %" PRIu64 " records are earlier than the one before "
+		     "them; they take its time", v->path, v->raised, v->record);
+}
+
+static ssize_t vscsi_read(struct source *source, struct event *events, size_t max)
+{
+	struct vscsi *v = container_of(source, struct vscsi, source);
+	size_t n;
+
+	for (n = 0; n < max; n++) {
+		if (v->attributes_done < v->attribute_count) {
+			emit_attribute(v, &events[n]);
+		} else if (v->in_flight && (!v->has_next || v->heap[0].time_ns <= v->next.time_ns)) {
+			emit_completion(v, &events[n]);
+		} else if (v->has_next) {
+			if (emit_request(v, &events[n]))
+				return -1;
+		} else {
+			add_tail_attributes(v);
+			if (v->attributes_done == v->attribute_count)
+				break;
+			emit_attribute(v, &events[n]);
+		}
+	}
+	return n;
+}
+
+static void vscsi_close(struct source *source)
+{
+	struct vscsi *v = container_of(source, struct vscsi, source);
+
+	if (v->file)
+		fclose(v->file);
+	free(v->heap);
+	free(v->path);
+	free(v);
+}
+
+static const struct source_ops vscsi_ops = {
+	.form = "vscsi",
+	.read = vscsi_read,
+	.close = vscsi_close,
+};
+
+static int open_file(struct vscsi *v)
+{
+	uint8_t head[IMPORT_HEAD_BYTES];
+	struct stat st;
+	size_t bytes;
+
+	v->file = fopen(v->path, "re");
+	if (!v->file || fstat(fileno(v->file), &st))
+		return fail_errno(errno, "cannot open %s", v->path);
+	v->source.total_bytes = st.st_size;
+	bytes = fread(head, 1, sizeof(head), v->file);
+	v->layout = layout_of(head, bytes);
+	if (!v->layout)
+		return fail("%s is not a vscsi trace", v->path);
+	rewind(v->file);
+	return 0;
+}
+
+static void add_head_attributes(struct vscsi *v)
+{
+	size_t room = sizeof(v->attributes->value);
+
+	snprintf(add_attribute(v, "importer"), room, "sky import vscsi " SKY_VERSION);
+	snprintf(add_attribute(v, "format"), room, "%s", v->layout->name);
+	snprintf(add_attribute(v, "source"), room, "%s", basename(v->path));
+	snprintf(add_attribute(v, "units"), room,
+		 "length in bytes, address in 512-byte sectors, times in us");
+	snprintf(add_attribute(v, "completions"), room, "%s",
+		 v->layout->response_at ? "from response times" : "none");
+}
+
+static struct source *vscsi_open(const char *path)
+{
+	struct vscsi *v = calloc(1, sizeof(*v));
+
+	if (!v || !(v->path = strdup(path))) {
+		fail("out of memory for %s", path);
+		free(v);
+		return NULL;
+	}
+	v->source.ops = &vscsi_ops;
+	if (open_file(v) || advance(v)) {
+		vscsi_close(&v->source);
+		return NULL;
+	}
+	v->emitted_ns = v->issued_ns;
+	add_head_attributes(v);
+	return &v->source;
+}
+
+IMPORTER(vscsi) {
+	.head = {
+		.kind = "import",
+		.name = "vscsi",
+		.summary = "VMware vscsi traces (CloudPhysics), versions 1 and 2",
+		.source = "C. Waldspurger et al., Efficient MRC construction with SHARDS, FAST 2015 "
+			  "(the traces); the record layout as libCacheSim documents it",
+	},
+	.recognise = vscsi_recognise,
+	.open = vscsi_open,
+};
