@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How fast the cache models are, without any decoding: 20 M references to 1 M
+ * objects (zipf 0.9; the same with scans), a cache of 100,000, batches as the
+ * simulator makes them. Beside each rate stands its ratio to a bare look-up
+ * in the same slots, measured in the same run: the best of RUNS each, by CPU
+ * time, since a bench may have to share its machine.
+ *
+ * cache_models [SPEC]...	without arguments: every registered policy
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "models/cache/cache_slots.h"
+#include "tests/bench/zipf.h"
+
+#define REFERENCES 20000000u
+#define OBJECTS	   1000000u
+#define CAPACITY   100000u
+#define BATCH	   4096u
+#define RUNS	   3
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static struct block_ref *make_references(bool scans)
+{
+	uint64_t *block = zipf_blocks(REFERENCES, OBJECTS, 0.9);
+	struct block_ref *ref = malloc(REFERENCES * sizeof(*ref));
+
+	if (!block || !ref) {
+		fprintf(stderr, "not enough memory for %u references\n", REFERENCES);
+		exit(1);
+	}
+	if (scans)
+		add_scans(block, REFERENCES);
+	for (size_t i = 0; i < REFERENCES; i++)
+		ref[i] = (struct block_ref){.block = block[i], .io_class = CLASS_UNDECIDED};
+	free(block);
+	return ref;
+}
+
+static size_t run_batches(const struct cache *cache, const struct block_ref *ref)
+{
+	static bool hit[BATCH];
+	size_t hits = 0;
+
+	for (size_t i = 0; i < REFERENCES; i += BATCH) {
+		size_t n = REFERENCES - i < BATCH ? REFERENCES - i : BATCH;
+
+		hits += cache->model->access(cache->state, ref + i, n, hit);
+	}
+	return hits;
+}
+
+/* M references/s. */
+static double rate_of(const char *spec, const struct block_ref *ref, double *miss_ratio)
+{
+	double best = 0;
+
+	for (int run = 0; run < RUNS; run++) {
+		struct cache cache;
+		double begin, rate;
+		size_t hits;
+
+		if (cache_open(&cache, spec, CAPACITY))
+			exit(1);
+		begin = now_s();
+		hits = run_batches(&cache, ref);
+		rate = REFERENCES / (now_s() - begin) / 1e6;
+		*miss_ratio = 1 - (double)hits / REFERENCES;
+		best = rate > best ? rate : best;
+		cache_close(&cache);
+	}
+	return best;
+}
+
+/* Look-ups alone, in slots that hold the most recent of the references. */
+static double bare_rate(const struct block_ref *ref)
+{
+	struct cache_slots slots = {0};
+	double begin, best = 0;
+	volatile size_t found;
+
+	if (cache_slots_init(&slots, CAPACITY, 1))
+		exit(1);
+	for (size_t i = 0; slots.used < CAPACITY; i++)
+		if (!slots_find(&slots, ref[i].block))
+			slots_take(&slots, &ref[i]);
+	for (int run = 0; run < RUNS; run++) {
+		size_t n = 0;
+
+		begin = now_s();
+		for (size_t i = 0; i < REFERENCES; i++) {
+			slots_fetch_ahead(&slots, &ref[i], REFERENCES - i);
+			n += slots_find(&slots, ref[i].block) != 0;
+		}
+		found = n;
+		if (found && REFERENCES / (now_s() - begin) / 1e6 > best)
+			best = REFERENCES / (now_s() - begin) / 1e6;
+	}
+	cache_slots_fini(&slots);
+	return best;
+}
+
+static void bench(const char *label, bool scans, const char *const *specs, size_t count)
+{
+	struct block_ref *ref = make_references(scans);
+	double bare = bare_rate(ref), miss_ratio;
+
+	printf("%-6s %-24s %8.1f M/s\n", label, "(look-up alone)", bare);
+	for (size_t i = 0; i < count; i++) {
+		double rate = rate_of(specs[i], ref, &miss_ratio);
+
+		printf("%-6s %-24s %8.1f M/s  %5.2f of the look-up  miss ratio %.4f\n", label,
+		       specs[i], rate, rate / bare, miss_ratio);
+	}
+	free(ref);
+}
+
+int main(int argc, char **argv)
+{
+	const struct component *list[64];
+	const char *names[64];
+	const char *const *specs = (const char *const *)argv + 1;
+	size_t count = argc - 1;
+
+	if (!count) {
+		count = component_collect("cache", list, 64);
+		for (size_t i = 0; i < count; i++)
+			names[i] = list[i]->name;
+		specs = names;
+	}
+	bench("zipf", false, specs, count);
+	bench("scan", true, specs, count);
+	return 0;
+}
