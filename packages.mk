@@ -13,7 +13,8 @@ FILES     := /usr/include/libtrace.h:libtrace3-dev /usr/bin/clang:clang \
 	     /usr/bin/fusermount3:fuse3 /usr/bin/pkg-config:pkg-config /usr/sbin/bpftool:bpftool \
 	     /usr/bin/help2man:help2man /usr/bin/mandoc:mandoc /usr/bin/strace:strace \
 	     /usr/bin/h5dump:hdf5-tools /usr/bin/python3:python3 \
-	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq
+	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq \
+	     /usr/src/glibc:glibc-source /usr/bin/xz:xz-utils
 
 PACKAGES := gcc libc6-dev make $(foreach pair,$(LIBRARIES) $(FILES),$(lastword $(subst :, ,$(pair))))
 

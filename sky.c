@@ -26,20 +26,47 @@ static void list_kind(const char *kind)
 
 static void show_parameters(const struct component *c)
 {
+	if (c->choice)
+		printf("      %-14s %s (any %s, default %s)\n", c->choice->name, c->choice->help,
+		       c->choice->kind, c->choice->preset);
 	for (const struct parameter *p = c->parameters; p && p->name; p++)
 		printf("      %-14s %s (%llu..%llu, default %llu)\n", p->name, p->help,
 		       (unsigned long long)p->min, (unsigned long long)p->max,
 		       (unsigned long long)p->preset);
 }
 
+/* The one word that list and help may be given. */
+static error_t take_word(int key, char *argument, struct argp_state *state)
+{
+	const char **word = state->input;
+
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	if (*word)
+		argp_error(state, "one at a time");
+	*word = argument;
+	return 0;
+}
+
 static int run_list(int argc, char **argv)
 {
+	static const struct argp argp = {
+		.parser = take_word,
+		.args_doc = "[KIND]",
+		.doc = "Show what Sky is made of: commands, cache policies, importers, figures, "
+		       "with "
+		       "their parameters and where they were published.",
+	};
 	const struct component *list[COMPONENTS_MAX];
-	const char *wanted = argc > 1 ? argv[1] : NULL, *shown = "";
-	size_t count = component_collect(wanted, list, COMPONENTS_MAX);
+	const char *wanted = NULL, *shown = "";
+	size_t count;
 
-	if (!count)
-		return fail("there is nothing of kind \"%s\"; `sky list` shows every kind", wanted) ? 1 : 0;
+	argp_parse(&argp, argc, argv, 0, NULL, &wanted);
+	count = component_collect(wanted, list, COMPONENTS_MAX);
+	if (!count) {
+		fail("there is nothing of kind \"%s\"; `sky list` shows every kind", wanted);
+		return 1;
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(shown, list[i]->kind))
 			printf("%s%s:\n", *shown ? "\n" : "", list[i]->kind);
@@ -52,12 +79,14 @@ static int run_list(int argc, char **argv)
 	return command_finish();
 }
 
-SKY_COMMAND(list, "list", "show what Sky is made of: commands, policies, importers, figures", run_list);
+SKY_COMMAND(list, "list", "show what Sky is made of: commands, policies, importers, figures",
+	    run_list);
 
 static int usage(void)
 {
 	printf("Usage: sky COMMAND [OPTION...]\n\n"
-	       "Trace-driven simulation of storage under virtual machines, with the knowledge that\n"
+	       "Trace-driven simulation of storage under virtual machines, with the knowledge "
+	       "that\n"
 	       "a hypervisor gains from the guests' system calls.\n\n"
 	       "Commands:\n");
 	list_kind("command");
@@ -81,10 +110,17 @@ static int run_command(const char *name, int argc, char **argv)
 
 static int run_help(int argc, char **argv)
 {
+	static const struct argp argp = {
+		.parser = take_word,
+		.args_doc = "[COMMAND]",
+		.doc = "Show the commands, or how one of them is used.",
+	};
 	char help[] = "--help";
 	char *help_argv[] = {NULL, help, NULL};
+	const char *wanted = NULL;
 
-	return argc > 1 ? run_command(argv[1], 2, help_argv) : usage();
+	argp_parse(&argp, argc, argv, 0, NULL, &wanted);
+	return wanted ? run_command(wanted, 2, help_argv) : usage();
 }
 
 SKY_COMMAND(help, "help", "show the commands, or how one is used", run_help);

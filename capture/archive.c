@@ -4,9 +4,11 @@
  * and HDF5 with its manners.
  */
 #include <assert.h>
+#include <endian.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "archive.h"
 
@@ -154,4 +156,39 @@ uint32_t archive_fletcher32(const void *data, size_t bytes)
 		sum_of_sums += sum;
 	}
 	return folded(sum_of_sums) << 16 | folded(sum);
+}
+
+static void put_checksum(char *at, uint32_t sum)
+{
+	sum = htole32(sum);
+	memcpy(at, &sum, sizeof(sum));
+}
+
+static uint32_t get_checksum(const char *at)
+{
+	uint32_t sum;
+
+	memcpy(&sum, at, sizeof(sum));
+	return le32toh(sum);
+}
+
+size_t archive_seal(char *stored, size_t frame_bytes)
+{
+	size_t sealed = frame_bytes + ARCHIVE_CRC_BYTES;
+
+	put_checksum(stored + frame_bytes, crc32(0, (const void *)stored, frame_bytes));
+	put_checksum(stored + sealed, archive_fletcher32(stored, sealed));
+	return frame_bytes + ARCHIVE_CHECKSUM_BYTES;
+}
+
+size_t archive_sealed_bytes(const char *stored, size_t stored_bytes)
+{
+	size_t frame_bytes = stored_bytes - ARCHIVE_CHECKSUM_BYTES;
+	size_t sealed = frame_bytes + ARCHIVE_CRC_BYTES;
+
+	if (stored_bytes <= ARCHIVE_CHECKSUM_BYTES ||
+	    get_checksum(stored + sealed) != archive_fletcher32(stored, sealed) ||
+	    get_checksum(stored + frame_bytes) != crc32(0, (const void *)stored, frame_bytes))
+		return 0;
+	return frame_bytes;
 }

@@ -34,8 +34,14 @@
 /* Positions in every dataset's filter pipeline. */
 enum archive_filter { FILTER_BLOSC, FILTER_FLETCHER32, FILTERS };
 
-/* A chunk with its filters applied: Blosc's head and the checksum come on top. */
-#define ARCHIVE_CHECKSUM_BYTES 4
+/*
+ * A chunk as it is stored: Blosc's frame, its CRC-32 (zlib's), and fletcher32 of
+ * both, little endian. Readers other than Sky pass over the CRC, since Blosc's
+ * frame says how long it is; it is there because fletcher32 takes words of
+ * zeros for words of ones.
+ */
+#define ARCHIVE_CRC_BYTES      4
+#define ARCHIVE_CHECKSUM_BYTES (ARCHIVE_CRC_BYTES + 4)
 #define ARCHIVE_STORED_BYTES_MAX \
 	(ARCHIVE_CHUNK * sizeof(uint64_t) + BLOSC_MAX_OVERHEAD + ARCHIVE_CHECKSUM_BYTES)
 
@@ -72,8 +78,14 @@ void archive_enter_hdf5(void);
  */
 const char *archive_reason(void);
 
-/* HDF5's checksum of stored chunks (H5Zfletcher32.c), which the reader checks itself. */
+/* HDF5's checksum (H5Zfletcher32.c), which writer and reader apply themselves. */
 uint32_t archive_fletcher32(const void *data, size_t bytes);
+
+/* Appends the checksums to a frame; returns the stored bytes. */
+size_t archive_seal(char *stored, size_t frame_bytes);
+
+/* The frame's bytes if both checksums are right, else 0. */
+size_t archive_sealed_bytes(const char *stored, size_t stored_bytes);
 
 /* A kind's group, opened and checked for exactly what the schema says. */
 struct archive_table {

@@ -11,7 +11,6 @@
  * Chunks are read raw and decoded here: HDF5's own filters trust the lengths
  * that a chunk claims, and copy once more.
  */
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,16 +67,13 @@ static int damaged(const struct archive_reader *reader, const struct table_reade
 static const char *decode_chunk(const char *stored, size_t stored_bytes, uint32_t skipped, void *to,
 				size_t bytes)
 {
-	size_t blosc_bytes;
-	uint32_t sum;
+	size_t frame_bytes = archive_sealed_bytes(stored, stored_bytes), whole;
 
-	if (skipped || stored_bytes < ARCHIVE_CHECKSUM_BYTES)
+	if (skipped)
 		return "a chunk that was not filtered";
-	stored_bytes -= ARCHIVE_CHECKSUM_BYTES;
-	memcpy(&sum, stored + stored_bytes, sizeof(sum));
-	if (le32toh(sum) != archive_fletcher32(stored, stored_bytes))
+	if (!frame_bytes)
 		return "a chunk's checksum is wrong";
-	if (blosc_cbuffer_validate(stored, stored_bytes, &blosc_bytes) || blosc_bytes != bytes ||
+	if (blosc_cbuffer_validate(stored, frame_bytes, &whole) || whole != bytes ||
 	    blosc_decompress_ctx(stored, to, bytes, 1) != (int)bytes)
 		return "a chunk cannot be decompressed";
 	return NULL;

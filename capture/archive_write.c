@@ -9,7 +9,6 @@
  * its exact size, and costs neither an index nor padding. Nothing depends on
  * time or chance: equal events give equal bytes.
  */
-#include <endian.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,18 +110,11 @@ static const struct compression *compression_of(const struct column *column)
 	return column->field->style == STYLE_SUMS ? &sums : &numbers;
 }
 
-/*
- * What the Blosc filter would have noted (its revision 2, Blosc's format, the
- * element's and the chunk's size) if it had to do with the writing; readers
- * go by the head of each chunk instead.
- */
-static int set_filters(hid_t plist, const struct column *column, uint32_t chunk)
+/* The Blosc filter fills in the first four; readers go by the head of each chunk anyway. */
+static int set_filters(hid_t plist, const struct column *column)
 {
 	const struct compression *c = compression_of(column);
-	const unsigned parameters[] = {
-		2,	  BLOSC_VERSION_FORMAT, column->width, chunk * column->width,
-		c->level, c->shuffle,		c->code,
-	};
+	const unsigned parameters[] = {0, 0, 0, 0, c->level, c->shuffle, c->code};
 
 	if (H5Pset_filter(plist, ARCHIVE_BLOSC, H5Z_FLAG_OPTIONAL, 7, parameters) < 0)
 		return -1;
@@ -140,7 +132,7 @@ static hid_t create_dataset(hid_t group, const struct column *column, uint32_t e
 	hid_t dataset = H5I_INVALID_HID;
 
 	if (space >= 0 && plist >= 0 && H5Pset_chunk(plist, 1, &chunk) >= 0 &&
-	    H5Pset_obj_track_times(plist, false) >= 0 && !set_filters(plist, column, chunk))
+	    H5Pset_obj_track_times(plist, false) >= 0 && !set_filters(plist, column))
 		dataset = H5Dcreate2(group, column->name, archive_type(column->type), space,
 				     H5P_DEFAULT, plist, H5P_DEFAULT);
 	H5Pclose(plist);
@@ -160,18 +152,13 @@ static size_t encode_chunk(const struct column *column, const void *from, size_t
 {
 	const struct compression *c = compression_of(column);
 	int length = 0;
-	uint32_t sum;
 
 	if (c == &numbers)
 		length = compress(&constants, column->width, from, bytes, to,
 				  bytes / CONSTANT_RATIO);
 	if (length <= 0)
 		length = compress(c, column->width, from, bytes, to, bytes + BLOSC_MAX_OVERHEAD);
-	if (length <= 0)
-		return 0;
-	sum = htole32(archive_fletcher32(to, length));
-	memcpy(to + length, &sum, sizeof(sum));
-	return length + sizeof(sum);
+	return length > 0 ? archive_seal(to, length) : 0;
 }
 
 /*
@@ -264,7 +251,8 @@ static int write_text_attribute(hid_t object, const char *name, const char *valu
 	char padded[MIRRORED_VALUE_MAX] = {0};
 	int rc = -1;
 
-	memcpy(padded, value, bytes);
+	if (bytes) /* else there may be no value at all */
+		memcpy(padded, value, bytes);
 	if (type >= 0 && space >= 0 && H5Tset_size(type, bytes ? bytes : 1) >= 0 &&
 	    H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
 		attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -629,6 +617,13 @@ struct sink *archive_create(const char *path)
 	struct archive_writer *writer;
 
 	archive_enter_hdf5();
+	/* HDF5 notes the filter's own name in each dataset, so it has to be there */
+	if (H5Zfilter_avail(ARCHIVE_BLOSC) <= 0) {
+		fail("cannot write %s: HDF5's Blosc filter is missing; apt-get install "
+		     "hdf5-filter-plugin-blosc-serial",
+		     path);
+		return NULL;
+	}
 	writer = calloc(1, sizeof(*writer));
 	if (!writer) {
 		fail("out of memory for writing %s", path);

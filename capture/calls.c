@@ -4,23 +4,26 @@
 
 #include "calls.h"
 
-#define SHOWN(n, s)	{.name = #n, .style = ARGUMENT_##s}
-#define NUMBER(n)	SHOWN(n, NUMBER)
-#define SIGNED(n)	SHOWN(n, SIGNED)
-#define ADDRESS(n)	SHOWN(n, ADDRESS)
-#define FD(n)		SHOWN(n, FD)
-#define DIRECTORY(n)	SHOWN(n, DIRECTORY)
-#define OPEN_FLAGS(n)	SHOWN(n, OPEN_FLAGS)
-#define MODE(n)		SHOWN(n, MODE)
-#define WHENCE(n)	SHOWN(n, WHENCE)
-#define PATH(n)		SHOWN(n, PATH)
-#define CLONE_FLAGS(n)	SHOWN(n, CLONE_FLAGS)
+#define SHOWN(n, s)                               \
+	{                                         \
+		.name = #n, .style = ARGUMENT_##s \
+	}
+#define NUMBER(n)      SHOWN(n, NUMBER)
+#define SIGNED(n)      SHOWN(n, SIGNED)
+#define ADDRESS(n)     SHOWN(n, ADDRESS)
+#define FD(n)	       SHOWN(n, FD)
+#define DIRECTORY(n)   SHOWN(n, DIRECTORY)
+#define OPEN_FLAGS(n)  SHOWN(n, OPEN_FLAGS)
+#define MODE(n)	       SHOWN(n, MODE)
+#define WHENCE(n)      SHOWN(n, WHENCE)
+#define PATH(n)	       SHOWN(n, PATH)
+#define CLONE_FLAGS(n) SHOWN(n, CLONE_FLAGS)
 
 const struct call_info call_table[CALL_COUNT] = {
-#define CALL(id, linux, freebsd, ...)                                                 \
-	[CALL_##id] = {.name = #id,                                                   \
-		       .linux_number = linux,                                         \
-		       .freebsd_number = freebsd,                                     \
+#define CALL(id, linux, freebsd, ...)             \
+	[CALL_##id] = {.name = #id,               \
+		       .linux_number = linux,     \
+		       .freebsd_number = freebsd, \
 		       .arguments = {__VA_ARGS__}},
 #include "calls.def"
 #undef CALL

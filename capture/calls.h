@@ -33,7 +33,7 @@ enum argument_style {
 	ARGUMENT_OPEN_FLAGS,
 	ARGUMENT_MODE, /* octal */
 	ARGUMENT_WHENCE,
-	ARGUMENT_PATH,	/* the address; the text itself is entry.path or entry.path2 */
+	ARGUMENT_PATH, /* the address; the text itself is entry.path or entry.path2 */
 	ARGUMENT_CLONE_FLAGS,
 };
 
@@ -43,7 +43,7 @@ struct argument {
 };
 
 struct call_info {
-	const char *name; /* "openat" */
+	const char *name;		      /* "openat" */
 	int16_t linux_number, freebsd_number; /* -1: not there */
 	struct argument arguments[6];
 };
@@ -56,8 +56,7 @@ enum call call_by_name(const char *name, size_t length);
 
 static inline int call_number(enum abi abi, enum call call)
 {
-	return abi == ABI_LINUX64 ? call_table[call].linux_number
-				  : call_table[call].freebsd_number;
+	return abi == ABI_LINUX64 ? call_table[call].linux_number : call_table[call].freebsd_number;
 }
 
 #endif

@@ -154,8 +154,10 @@ static int run_convert(int argc, char **argv)
 		.options = convert_options,
 		.parser = parse_option,
 		.args_doc = "TRACE",
-		.doc = "Copy a trace from one form to another: archive (.h5), stream (.pcap) or text "
-		       "(.events).\vA TRACE of - is standard input. A stream that was cut by a crash "
+		.doc = "Copy a trace from one form to another: archive (.h5), stream (.pcap) or "
+		       "text "
+		       "(.events).\vA TRACE of - is standard input. A stream that was cut by a "
+		       "crash "
 		       "is taken up to its last whole record.",
 	};
 	struct arguments a = {.kinds = KINDS_ALL};
@@ -177,7 +179,8 @@ static int run_dump(int argc, char **argv)
 		.options = dump_options,
 		.parser = parse_option,
 		.args_doc = "TRACE",
-		.doc = "Print a trace as text, one event a line.\vThe text is lossless: `sky convert` "
+		.doc = "Print a trace as text, one event a line.\vThe text is lossless: `sky "
+		       "convert` "
 		       "makes a trace of it again.",
 	};
 	struct arguments a = {.kinds = KINDS_ALL, .output = "-"};

@@ -10,41 +10,33 @@ static const char *const abi_names[] = {"linux64", "freebsd64", NULL};
 static const char *const way_names[] = {"sysret", "iret", "rewind", "killed", "restart", NULL};
 static const char *const mapping_names[] = {"appears", "goes", "reused", NULL};
 const char *const block_op_names[] = {"R", "W", "F", "D", "Z", NULL};
-const char *const block_flag_names[] = {"SYNC",	     "META",	  "PRIO",	"FUA",
+const char *const block_flag_names[] = {"SYNC",	    "META",	 "PRIO",       "FUA",
 					"PREFLUSH", "READAHEAD", "BACKGROUND", NULL};
 const char *const chunk_class_names[] = {"unknown", "metadata", "data", "unconsumed", NULL};
 const char *const truth_source_names[] = {"none",	 "block-device", "btree",	  "file",
 					  "system-file", "user-page",	 "kernel-buffer", NULL};
-const char *const hint_reason_names[] = {"none",      "write-checksum", "read-checksum",
-					 "exclusion", "neighbour",	"truth", NULL};
+const char *const hint_reason_names[] = {
+	"none", "write-checksum", "read-checksum", "exclusion", "neighbour", "truth", NULL};
 const char *const dedup_hint_names[] = {"none", "unique", "copy", NULL};
 
-#define AT(member)	offsetof(struct event, member)
-#define NUMBER(n, t, m) {.name = n, .type = t, .style = STYLE_DECIMAL, .offset = AT(m)}
-#define SHOWN(n, t, m)                                                                \
-	{.name = n, .type = t, .style = STYLE_DECIMAL, .offset = AT(m), .shown = true}
-#define HEX(n, t, m)	{.name = n, .type = t, .style = STYLE_HEX, .offset = AT(m)}
-#define DEVICE(m)	{.name = "dev", .type = FIELD_U64, .style = STYLE_DEVICE, .offset = AT(m)}
-#define TEXT(n, m)	{.name = n, .type = FIELD_TEXT, .style = STYLE_STRING, .offset = AT(m)}
-#define SUMS(n, m)	{.name = n, .type = FIELD_WORDS, .style = STYLE_SUMS, .offset = AT(m)}
-#define NUMBERS(n, m)	{.name = n, .type = FIELD_WORDS, .style = STYLE_NUMBERS, .offset = AT(m)}
-#define OFFSET(n, m)                                                                  \
-	{.name = n, .type = FIELD_U64, .style = STYLE_OFFSET, .offset = AT(m),        \
-	 .preset = OFFSET_UNKNOWN}
-#define NAME(n, m, table)                                                             \
-	{.name = n, .type = FIELD_U8, .style = STYLE_NAME, .offset = AT(m), .names = table}
-#define WORD(n, m, table)                                                             \
-	{.name = n, .type = FIELD_U8, .style = STYLE_NAME, .offset = AT(m), .names = table,  \
-	 .bare = true}
-#define BITS(n, m, table)                                                             \
-	{.name = n, .type = FIELD_U32, .style = STYLE_BITS, .offset = AT(m), .names = table}
-#define ABI(m)                                                                        \
-	{.name = "abi", .type = FIELD_U8, .style = STYLE_ABI, .offset = AT(m),        \
-	 .names = abi_names}
-#define CALL_NUMBER(m)                                                                \
-	{.name = "call", .type = FIELD_U32, .style = STYLE_CALL, .offset = AT(m), .bare = true}
-#define ARGUMENT(i, s)                                                                \
-	{.name = "arg" #i, .type = FIELD_U64, .style = s, .offset = AT(entry.argument[i])}
+#define FIELD(n, t, s, m, ...)                                                                     \
+	{                                                                                          \
+		.name = n, .type = t, .style = s, .offset = offsetof(struct event, m), __VA_ARGS__ \
+	}
+#define NUMBER(n, t, m)	  FIELD(n, t, STYLE_DECIMAL, m)
+#define SHOWN(n, t, m)	  FIELD(n, t, STYLE_DECIMAL, m, .shown = true)
+#define HEX(n, t, m)	  FIELD(n, t, STYLE_HEX, m)
+#define DEVICE(m)	  FIELD("dev", FIELD_U64, STYLE_DEVICE, m)
+#define TEXT(n, m)	  FIELD(n, FIELD_TEXT, STYLE_STRING, m)
+#define SUMS(n, m)	  FIELD(n, FIELD_WORDS, STYLE_SUMS, m)
+#define NUMBERS(n, m)	  FIELD(n, FIELD_WORDS, STYLE_NUMBERS, m)
+#define OFFSET(n, m)	  FIELD(n, FIELD_U64, STYLE_OFFSET, m, .preset = OFFSET_UNKNOWN)
+#define NAME(n, m, table) FIELD(n, FIELD_U8, STYLE_NAME, m, .names = table)
+#define WORD(n, m, table) FIELD(n, FIELD_U8, STYLE_NAME, m, .names = table, .bare = true)
+#define BITS(n, m, table) FIELD(n, FIELD_U32, STYLE_BITS, m, .names = table)
+#define ABI(m)		  FIELD("abi", FIELD_U8, STYLE_ABI, m, .names = abi_names)
+#define CALL_NUMBER(m)	  FIELD("call", FIELD_U32, STYLE_CALL, m, .bare = true)
+#define ARGUMENT(i, s)	  FIELD("arg" #i, FIELD_U64, s, entry.argument[i])
 
 const struct field event_header[] = {
 	NUMBER("seq", FIELD_U64, seq),
@@ -56,8 +48,7 @@ const struct field event_header[] = {
 	NUMBER("held_ns", FIELD_U64, held_ns),
 	NUMBER("pid", FIELD_U32, pid),
 	NUMBER("tid", FIELD_U32, tid),
-	{.name = "vcpu", .type = FIELD_U16, .style = STYLE_DECIMAL, .offset = AT(vcpu),
-	 .preset = VCPU_UNKNOWN},
+	FIELD("vcpu", FIELD_U16, STYLE_DECIMAL, vcpu, .preset = VCPU_UNKNOWN),
 	{0},
 };
 
@@ -256,8 +247,7 @@ static const struct field hint_fields[] = {
 	NUMBER("disk", FIELD_U32, hint.disk),
 	SHOWN("id", FIELD_U64, hint.request),
 	SHOWN("chunk", FIELD_U32, hint.chunk),
-	{.name = "class", .type = FIELD_U8, .style = STYLE_DECIMAL, .offset = AT(hint.io_class),
-	 .preset = CLASS_UNDECIDED},
+	FIELD("class", FIELD_U8, STYLE_DECIMAL, hint.io_class, .preset = CLASS_UNDECIDED),
 	NAME("dedup", hint.dedup, dedup_hint_names),
 	NAME("reason", hint.reason, hint_reason_names),
 	DEVICE(hint.device),
@@ -312,19 +302,22 @@ static const char *check_block(const struct event *event)
 static const char *check_truth(const struct event *event)
 {
 	return beyond_any_disk(event->truth.sector, event->truth.sectors)
-		       ? "a truth beyond the end of any disk" : NULL;
+		       ? "a truth beyond the end of any disk"
+		       : NULL;
 }
 
 static const char *check_extent(const struct event *event)
 {
 	return beyond_any_disk(event->extent.sector, event->extent.sectors)
-		       ? "an extent beyond the end of any disk" : NULL;
+		       ? "an extent beyond the end of any disk"
+		       : NULL;
 }
 
 static const char *check_hint(const struct event *event)
 {
 	return event->hint.io_class >= CLASS_COUNT && event->hint.io_class != CLASS_UNDECIDED
-		       ? "a priority class above 31" : NULL;
+		       ? "a priority class above 31"
+		       : NULL;
 }
 
 const struct event_kind_info event_kinds[EVENT_KINDS] = {
@@ -348,7 +341,10 @@ const struct event_kind_info event_kinds[EVENT_KINDS] = {
 	[EVENT_LOSS] = {.name = "loss", .fields = loss_fields},
 	[EVENT_TRUTH] = {.name = "truth", .fields = truth_fields, .check = check_truth},
 	[EVENT_EXTENT] = {.name = "extent", .fields = extent_fields, .check = check_extent},
-	[EVENT_HINT] = {.name = "hint", .fields = hint_fields, .derived = true, .check = check_hint},
+	[EVENT_HINT] = {.name = "hint",
+			.fields = hint_fields,
+			.derived = true,
+			.check = check_hint},
 };
 
 static const uint8_t widths[] = {

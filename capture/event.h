@@ -26,7 +26,7 @@
 #define VCPU_UNKNOWN   UINT16_MAX
 #define OFFSET_UNKNOWN UINT64_MAX
 /* A chunk whose checksum the recorder could not have (page not present, skipped). */
-#define SUM_UNKNOWN 0u
+#define SUM_UNKNOWN    0u
 
 enum event_kind {
 	EVENT_ATTRIBUTE,  /* provenance: recorder, version, command, guest, disks, ... */
@@ -38,18 +38,18 @@ enum event_kind {
 	EVENT_SWITCH,	  /* another process or thread on the virtual CPU */
 	EVENT_FORK,	  /* fork, vfork, clone, thr_new */
 	EVENT_EXEC,
-	EVENT_GONE,	  /* a thread or a process ends */
-	EVENT_MONITOR,	  /* monitoring of a process starts or stops */
-	EVENT_INSIGHT,	  /* the result of a call of the recorder's own */
-	EVENT_MAPPING,	  /* a host frame behind a mapped file page appears, goes, is reused */
-	EVENT_BLOCK,	  /* a request is issued to a virtual disk */
-	EVENT_COMPLETE,	  /* ... and completes */
-	EVENT_MARK,	  /* a phase of the workload begins */
-	EVENT_CLOCK,	  /* offset of the guest's clock to the host's */
-	EVENT_LOSS,	  /* how many events were dropped before this one */
-	EVENT_TRUTH,	  /* whose pages a bio carried, seen where it was submitted */
-	EVENT_EXTENT,	  /* allocation map: whose the sectors were when recording ended */
-	EVENT_HINT,	  /* derived by the pipeline: what a chunk of a request is */
+	EVENT_GONE,	/* a thread or a process ends */
+	EVENT_MONITOR,	/* monitoring of a process starts or stops */
+	EVENT_INSIGHT,	/* the result of a call of the recorder's own */
+	EVENT_MAPPING,	/* a host frame behind a mapped file page appears, goes, is reused */
+	EVENT_BLOCK,	/* a request is issued to a virtual disk */
+	EVENT_COMPLETE, /* ... and completes */
+	EVENT_MARK,	/* a phase of the workload begins */
+	EVENT_CLOCK,	/* offset of the guest's clock to the host's */
+	EVENT_LOSS,	/* how many events were dropped before this one */
+	EVENT_TRUTH,	/* whose pages a bio carried, seen where it was submitted */
+	EVENT_EXTENT,	/* allocation map: whose the sectors were when recording ended */
+	EVENT_HINT,	/* derived by the pipeline: what a chunk of a request is */
 	EVENT_KINDS
 };
 
@@ -100,7 +100,7 @@ enum mapping_action { MAPPING_APPEARS, MAPPING_GOES, MAPPING_REUSED };
 
 /* What a chunk on a disk is. */
 enum chunk_class {
-	CHUNK_UNKNOWN,	  /* not decided, or nothing is known of it */
+	CHUNK_UNKNOWN, /* not decided, or nothing is known of it */
 	CHUNK_METADATA,
 	CHUNK_DATA,
 	CHUNK_UNCONSUMED, /* hints only: file data read ahead that nobody took */
@@ -216,7 +216,7 @@ struct exec_event {
 };
 
 struct gone_event {
-	int32_t status;	   /* as wait(2) reports it */
+	int32_t status;	     /* as wait(2) reports it */
 	uint8_t last_thread; /* the whole process is gone */
 };
 
@@ -257,7 +257,7 @@ struct block_event {
 struct complete_event {
 	uint32_t disk;
 	uint64_t id;
-	int32_t error; /* 0 or -errno */
+	int32_t error;	   /* 0 or -errno */
 	struct words sums; /* reads */
 	struct words frames, markers;
 };
@@ -360,28 +360,28 @@ enum field_type {
 enum field_style {
 	STYLE_DECIMAL,
 	STYLE_HEX,
-	STYLE_OFFSET,  /* decimal; nothing where it is OFFSET_UNKNOWN */
-	STYLE_DEVICE,  /* major:minor */
-	STYLE_NAME,    /* one of field.names */
-	STYLE_BITS,    /* NAME|NAME of field.names, the rest in hex */
-	STYLE_CALL,    /* a system call's number, by name */
+	STYLE_OFFSET,	 /* decimal; nothing where it is OFFSET_UNKNOWN */
+	STYLE_DEVICE,	 /* major:minor */
+	STYLE_NAME,	 /* one of field.names */
+	STYLE_BITS,	 /* NAME|NAME of field.names, the rest in hex */
+	STYLE_CALL,	 /* a system call's number, by name */
 	STYLE_ARGUMENTS, /* argument[0] of six: as the call's table says */
-	STYLE_ABI,     /* one of field.names, on a line of its own where it changes */
-	STYLE_HIDDEN,  /* argument[1..5], which STYLE_ARGUMENTS shows */
-	STYLE_SUMS,    /* words in hex */
-	STYLE_NUMBERS, /* words in decimal */
-	STYLE_STRING,  /* "quoted" */
+	STYLE_ABI,	 /* one of field.names, on a line of its own where it changes */
+	STYLE_HIDDEN,	 /* argument[1..5], which STYLE_ARGUMENTS shows */
+	STYLE_SUMS,	 /* words in hex */
+	STYLE_NUMBERS,	 /* words in decimal */
+	STYLE_STRING,	 /* "quoted" */
 };
 
 struct field {
 	const char *name;
 	enum field_type type;
 	enum field_style style;
-	bool bare;  /* the text form shows the value without the name, first */
-	bool shown; /* the text form shows it also where it has its preset */
+	bool bare;		  /* the text form shows the value without the name, first */
+	bool shown;		  /* the text form shows it also where it has its preset */
 	uint16_t offset;	  /* in struct event */
 	const char *const *names; /* NULL-terminated; STYLE_NAME, STYLE_BITS */
-	uint64_t preset; /* value that the text form leaves out and assumes */
+	uint64_t preset;	  /* value that the text form leaves out and assumes */
 };
 
 struct event_kind_info {
@@ -427,7 +427,10 @@ const char *event_check(const struct event *event);
 /* The name of value among names, or NULL. */
 const char *name_of(const char *const *names, uint64_t value);
 
-extern const char *const block_op_names[], *const block_flag_names[], *const chunk_class_names[],
-	*const hint_reason_names[], *const truth_source_names[], *const dedup_hint_names[];
+extern const char *const block_op_names[],
+	*const block_flag_names[], *const chunk_class_names[],
+					   *const hint_reason_names[],
+						   *const truth_source_names[],
+							   *const dedup_hint_names[];
 
 #endif

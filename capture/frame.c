@@ -97,8 +97,7 @@ static const char *decode_variable(struct decoder *d, struct event *event, const
 	return NULL;
 }
 
-static const char *decode_fields(struct decoder *d, struct event *event,
-				 const struct field *fields)
+static const char *decode_fields(struct decoder *d, struct event *event, const struct field *fields)
 {
 	for (const struct field *f = fields; f->name; f++) {
 		unsigned width = field_width(f->type);

@@ -27,11 +27,11 @@ struct facts {
 	json_t *attributes, *marks;
 };
 
+/* What a program wrote, or a file is called, may be no UTF-8. */
 static json_t *text_json(const struct text *text)
 {
 	json_t *string = json_stringn(text->at, text->count);
 
-	/* what a program wrote may be no UTF-8 */
 	return string ? string : json_string("(not UTF-8)");
 }
 
@@ -127,6 +127,7 @@ static json_t *requests_json(const struct facts *f)
 
 static json_t *facts_json(const char *path, const struct source *source, const struct facts *f)
 {
+	struct text name = {path, strlen(path)};
 	struct stat st = {0};
 	uint64_t events;
 	json_t *kinds = kinds_json(f, &events);
@@ -134,19 +135,16 @@ static json_t *facts_json(const char *path, const struct source *source, const s
 
 	(void)stat(path, &st); /* a pipe has no size */
 	return json_pack(
-		"{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:O, s:O, s:o}",
-		"trace", path, "form", source->ops->form, "file_bytes", (json_int_t)st.st_size,
-		"events", (json_int_t)events, "kinds", kinds,
-		"first_ns", events ? json_integer(f->first_ns) : json_null(),
-		"last_ns", events ? json_integer(f->last_ns) : json_null(),
-		"duration_ns", events ? json_integer(f->last_ns - f->first_ns) : json_null(),
-		"requests", requests_json(f),
-		"lost_events", (json_int_t)f->lost,
-		"missing_seqs",
+		"{s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:O, s:O, s:o}",
+		"trace", text_json(&name), "form", source->ops->form, "file_bytes",
+		(json_int_t)st.st_size, "events", (json_int_t)events, "kinds", kinds, "first_ns",
+		events ? json_integer(f->first_ns) : json_null(), "last_ns",
+		events ? json_integer(f->last_ns) : json_null(), "duration_ns",
+		events ? json_integer(f->last_ns - f->first_ns) : json_null(), "requests",
+		requests_json(f), "lost_events", (json_int_t)f->lost, "missing_seqs",
 		(json_int_t)(f->recorded ? f->last_seq - f->first_seq + 1 - f->recorded : 0),
-		"cut_bytes", (json_int_t)source->cut_bytes,
-		"attributes", f->attributes, "marks", f->marks,
-		"storage", archive ? archive_storage(path) : json_null());
+		"cut_bytes", (json_int_t)source->cut_bytes, "attributes", f->attributes, "marks",
+		f->marks, "storage", archive ? archive_storage(path) : json_null());
 }
 
 json_t *trace_info(const char *path)
@@ -171,7 +169,7 @@ static void print_attributes(const json_t *info)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(json_object_get(info, "attributes"), name, value)
+	json_object_foreach (json_object_get(info, "attributes"), name, value)
 		printf("  %-22s %s\n", name, json_string_value(value));
 }
 
@@ -183,10 +181,10 @@ static void print_counts(const json_t *info)
 
 	printf("\nevents%18" JSON_INTEGER_FORMAT "\n",
 	       json_integer_value(json_object_get(info, "events")));
-	json_object_foreach(json_object_get(info, "kinds"), name, value)
+	json_object_foreach (json_object_get(info, "kinds"), name, value)
 		printf("  %-12s %9" JSON_INTEGER_FORMAT "\n", name, json_integer_value(value));
 	printf("\nrequests\n");
-	json_object_foreach(json_object_get(info, "requests"), name, value)
+	json_object_foreach (json_object_get(info, "requests"), name, value)
 		printf("  %-12s %9" JSON_INTEGER_FORMAT "  %s\n", name,
 		       json_integer_value(json_object_get(value, "count")),
 		       size_format(size, json_integer_value(json_object_get(value, "bytes"))));
@@ -198,7 +196,8 @@ static void print_missing(const json_t *info)
 	json_int_t gaps = json_integer_value(json_object_get(info, "missing_seqs"));
 	json_int_t cut = json_integer_value(json_object_get(info, "cut_bytes"));
 
-	printf("\nlost events %" JSON_INTEGER_FORMAT ", missing sequence numbers %" JSON_INTEGER_FORMAT
+	printf("\nlost events %" JSON_INTEGER_FORMAT
+	       ", missing sequence numbers %" JSON_INTEGER_FORMAT
 	       ", bytes cut off at the end %" JSON_INTEGER_FORMAT "\n",
 	       lost, gaps, cut);
 }
@@ -211,7 +210,7 @@ static void print_storage(const json_t *info)
 	if (!groups)
 		return;
 	printf("\nstored bytes an event\n");
-	json_object_foreach(groups, name, group) {
+	json_object_foreach (groups, name, group) {
 		double rows = json_number_value(json_object_get(group, "rows"));
 
 		if (rows > 0)
@@ -273,7 +272,8 @@ static int run_info(int argc, char **argv)
 		.options = info_options,
 		.parser = parse_option,
 		.args_doc = "TRACE",
-		.doc = "Say what a trace holds: where it comes from, how long it is, how many events of "
+		.doc = "Say what a trace holds: where it comes from, how long it is, how many "
+		       "events of "
 		       "each kind, what was lost, and what it costs on disk.",
 	};
 	struct arguments a = {0};

@@ -89,8 +89,8 @@ static inline void sink_abandon(struct sink *sink)
 }
 
 /* Which events a reader wants; the archive does not decode the others. */
-#define KINDS_ALL	   UINT32_MAX
-#define KIND_BIT(kind)	   (1u << (kind))
+#define KINDS_ALL      UINT32_MAX
+#define KIND_BIT(kind) (1u << (kind))
 
 /*
  * Opens a trace of any form by what its first bytes say; "-" is standard

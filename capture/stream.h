@@ -16,7 +16,7 @@
 #define STREAM_SNAPLEN	   262144u
 #define STREAM_ETHERTYPE   0x88b5u
 #define STREAM_VERSION	   1
-#define STREAM_MORE	   1 /* flags: the event goes on in the next frame */
+#define STREAM_MORE	   1	  /* flags: the event goes on in the next frame */
 #define STREAM_FRAME_BYTES 65520u /* libtrace's buffers overflow above this */
 
 struct stream_pcap_header {

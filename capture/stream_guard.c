@@ -37,6 +37,16 @@ static bool possible(const struct stream_record_header *h)
 	       h->captured_bytes <= STREAM_FRAME_BYTES && h->nanoseconds < 1000000000;
 }
 
+/* libtrace gives out microseconds only, so the record's nanoseconds are compared here. */
+static bool times_agree(const struct stream_record_header *h, const char *frame)
+{
+	struct stream_frame f;
+
+	memcpy(&f, frame, sizeof(f));
+	return h->seconds == (uint32_t)(f.time_ns / 1000000000) &&
+	       h->nanoseconds == f.time_ns % 1000000000;
+}
+
 /* How many of the buffer's bytes are whole records. */
 static size_t whole_records(struct stream_guard *g, size_t bytes)
 {
@@ -52,6 +62,10 @@ static size_t whole_records(struct stream_guard *g, size_t bytes)
 		}
 		if (bytes - at < sizeof(h) + h.captured_bytes)
 			break;
+		if (!times_agree(&h, g->buffer + at + sizeof(h))) {
+			g->damaged = true;
+			break;
+		}
 		at += sizeof(h) + h.captured_bytes;
 	}
 	return at;
@@ -115,7 +129,9 @@ static int check_header(struct stream_guard *g)
 			    "record --stream` and `sky convert` wrote can be read",
 			    in->name);
 	g->taken_bytes = g->good_bytes = sizeof(h);
-	return pass_on(g->out_fd, in->head, sizeof(h)) ? 0 : fail_errno(errno, "cannot read %s", in->name);
+	return pass_on(g->out_fd, in->head, sizeof(h))
+		       ? 0
+		       : fail_errno(errno, "cannot read %s", in->name);
 }
 
 /* The thread inherits a mask without SIGPIPE: a reader that closes early is no reason to die. */
@@ -179,7 +195,8 @@ int stream_guard_verdict(struct stream_guard *guard, uint64_t *cut_bytes)
 		return fail_errno(guard->read_error, "cannot read %s after byte %" PRIu64,
 				  guard->input.name, guard->taken_bytes);
 	if (guard->damaged)
-		return fail("%s is damaged at byte %" PRIu64 ": a record of impossible length; cut it "
+		return fail("%s is damaged at byte %" PRIu64
+			    ": a record of impossible length or time; cut it "
 			    "there (truncate -s %" PRIu64 ") to keep what comes before",
 			    guard->input.name, guard->good_bytes, guard->good_bytes);
 	return 0;

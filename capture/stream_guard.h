@@ -5,7 +5,7 @@
  * libtrace trusts the lengths in a pcap file: some overflow its buffers, some
  * abort the process, and a tail that was cut looks like an error or like
  * nothing. So a thread reads the bytes first and passes on, through a pipe,
- * whole records of possible lengths only; what it stopped at is asked for
+ * whole records of possible lengths and times only; what it stopped at is asked for
  * afterwards.
  */
 #ifndef SKY_STREAM_GUARD_H
@@ -18,8 +18,9 @@
 struct stream_guard;
 
 /*
- * Checks the file's header at once; takes over the input, also on failure.
- * *out_fd is the pipe that libtrace shall read. NULL after saying what is wrong.
+ * Checks the file's header and passes it on; takes over the input, also on
+ * failure. *out_fd is the pipe that libtrace shall read. NULL after saying
+ * what is wrong.
  */
 struct stream_guard *stream_guard_start(struct input *input, int *out_fd);
 

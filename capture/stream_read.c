@@ -3,7 +3,7 @@
  * Events out of a stream, through libtrace.
  *
  * guard thread (whole records only) -> pipe -> libtrace -> parts put together,
- * CRC, seq and time checked -> event_decode(). Works on files, growing files
+ * CRC and seq checked -> event_decode(). Works on files, growing files
  * and pipes alike; a batch ends early where a live stream has no more for now.
  */
 #include <libtrace.h>
@@ -88,8 +88,8 @@ static const char *check_frame(const uint8_t *data, size_t bytes)
 		return "a frame of another version of Sky";
 	crc = f.crc;
 	f.crc = 0;
-	if (crc != crc32(crc32(0, (const uint8_t *)&f, sizeof(f)), data + sizeof(f),
-			 bytes - sizeof(f)))
+	if (crc !=
+	    crc32(crc32(0, (const uint8_t *)&f, sizeof(f)), data + sizeof(f), bytes - sizeof(f)))
 		return "a wrong checksum";
 	return NULL;
 }
@@ -98,8 +98,6 @@ static const char *check_frame(const uint8_t *data, size_t bytes)
 static int next_frame(struct stream_source *s, const uint8_t **data, size_t *bytes)
 {
 	libtrace_linktype_t linktype;
-	struct timespec stamp;
-	struct stream_frame f;
 	const char *wrong;
 	uint32_t left;
 	int rc = trace_read_packet(s->trace, s->packet);
@@ -113,17 +111,10 @@ static int next_frame(struct stream_source *s, const uint8_t **data, size_t *byt
 		return 0;
 	*data = trace_get_packet_buffer(s->packet, &linktype, &left);
 	*bytes = left;
-	if (!*data || left <= sizeof(f))
+	if (!*data || left <= sizeof(struct stream_frame))
 		return damaged(s, "a frame that is too short");
 	wrong = check_frame(*data, *bytes);
-	if (wrong)
-		return damaged(s, wrong);
-	memcpy(&f, *data, sizeof(f));
-	stamp = trace_get_timespec(s->packet);
-	if ((uint32_t)stamp.tv_sec != (uint32_t)(f.time_ns / 1000000000) ||
-	    (uint64_t)stamp.tv_nsec != f.time_ns % 1000000000)
-		return damaged(s, "a record whose time isn't its frame's");
-	return 1;
+	return wrong ? damaged(s, wrong) : 1;
 }
 
 /* Appends one event's bytes to the payload; 1, 0 at the end, -1 on an error. */
@@ -189,13 +180,13 @@ static ssize_t decode_batch(struct stream_source *s, struct event *events, const
 	for (size_t i = 0; i < count; i++) {
 		struct event *e = &events[i];
 		uint64_t seq = e->seq, time_ns = e->time_ns;
-		const char *wrong = event_decode(e, s->payload.at + begin[i],
-						 begin[i + 1] - begin[i], words);
+		const char *wrong =
+			event_decode(e, s->payload.at + begin[i], begin[i + 1] - begin[i], words);
 
 		if (!wrong && (e->seq != seq || e->time_ns != time_ns))
 			wrong = "a frame whose seq or time isn't its event's";
-		if (!wrong && (event_kinds[e->kind].derived ? e->seq < s->last_seq
-							    : e->seq <= s->last_seq))
+		if (!wrong &&
+		    (event_kinds[e->kind].derived ? e->seq < s->last_seq : e->seq <= s->last_seq))
 			wrong = "an event whose seq doesn't rise";
 		if (wrong)
 			return damaged(s, wrong);
@@ -272,13 +263,17 @@ static int start_libtrace(struct stream_source *s)
 {
 	char uri[64];
 
-	/* libtrace's own reading threads would hold a live stream back until 1 MB has come */
-	setenv("LIBTRACEIO", "nothreads", 1);
-	snprintf(uri, sizeof(uri), "pcapfile:/proc/self/fd/%d", s->pipe_fd);
+	/*
+	 * "pcap:" reads through libpcap, which takes what is there. "pcapfile:"
+	 * looks ahead, and now and then waits for a second record before it
+	 * gives out the first.
+	 */
+	snprintf(uri, sizeof(uri), "pcap:/proc/self/fd/%d", s->pipe_fd);
 	s->trace = trace_create(uri);
 	s->packet = trace_create_packet();
 	if (!s->packet || trace_is_err(s->trace) || trace_start(s->trace))
-		return fail("libtrace cannot read %s: %s", s->name, trace_get_err(s->trace).problem);
+		return fail("libtrace cannot read %s: %s", s->name,
+			    trace_get_err(s->trace).problem);
 	return 0;
 }
 

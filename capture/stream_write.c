@@ -37,7 +37,8 @@ struct stream_sink {
 static int report(struct stream_sink *s)
 {
 	s->failed = true;
-	return fail_errno(errno, "cannot write the stream %s; what is in it so far can be converted",
+	return fail_errno(errno,
+			  "cannot write the stream %s; what is in it so far can be converted",
 			  s->name);
 }
 
@@ -45,7 +46,8 @@ static int write_part(struct stream_sink *s, const struct event *event, uint32_t
 		      const char *data, size_t bytes)
 {
 	struct pcap_pkthdr header = {
-		.ts = {.tv_sec = event->time_ns / 1000000000, .tv_usec = event->time_ns % 1000000000},
+		.ts = {.tv_sec = event->time_ns / 1000000000,
+		       .tv_usec = event->time_ns % 1000000000},
 		.caplen = sizeof(struct stream_frame) + bytes,
 		.len = sizeof(struct stream_frame) + bytes,
 	};

@@ -74,8 +74,9 @@ static int next_line(struct text_source *s, char **line)
 
 	for (;;) {
 		size_t have = s->end - s->begin;
-		char *newline = have > searched
-			? memchr(s->line + s->begin + searched, '\n', have - searched) : NULL;
+		char *newline = have > searched ? memchr(s->line + s->begin + searched, '\n',
+							 have - searched)
+						: NULL;
 
 		if (newline || (s->ended && have)) {
 			*line = s->line + s->begin;
@@ -156,7 +157,9 @@ static int next_word(struct text_source *s, char **line, struct word *word)
 		if (*word->value == '"') {
 			at = unquote(word->value + 1, &word->quoted);
 			if (!at || (*at && !strchr(" \t\r", *at)))
-				return wrong(s, "a string that is not closed or escaped rightly, of", word->name);
+				return wrong(s,
+					     "a string that is not closed or escaped rightly, of",
+					     word->name);
 			*line = at;
 			return 1;
 		}
@@ -203,13 +206,15 @@ static bool parse_call(enum abi abi, const char *text, uint64_t *value)
 	return true;
 }
 
-static bool fits(enum field_type type, uint64_t value)
+static bool fits(enum field_type type, const char *text, uint64_t value)
 {
 	int64_t as_signed = value;
 
+	if (type == FIELD_I64)
+		return true;
 	if (type == FIELD_I32)
 		return as_signed >= INT32_MIN && as_signed <= INT32_MAX;
-	return field_width(type) == 8 || value >> 8 * field_width(type) == 0;
+	return *text != '-' && (field_width(type) == 8 || value >> 8 * field_width(type) == 0);
 }
 
 static bool parse_value(const struct field *f, enum abi abi, const char *text, uint64_t *value)
@@ -226,7 +231,7 @@ static bool parse_value(const struct field *f, enum abi abi, const char *text, u
 		ok = parse_call(abi, text, value);
 	else
 		ok = text_parse_number(text, value);
-	return ok && fits(f->type, *value);
+	return ok && fits(f->type, text, *value);
 }
 
 static int add_word(struct text_source *s, uint64_t value)
@@ -312,8 +317,8 @@ static int set_field(struct text_source *s, struct event *event, const struct fi
 static const struct field *find_field(const struct event *event, const char *name)
 {
 	for (const struct field *f = event_kinds[event->kind].fields; f->name; f++)
-		if (!f->bare && f->style != STYLE_HIDDEN && f->style != STYLE_ABI && f->style != STYLE_ARGUMENTS &&
-		    !strcmp(f->name, name))
+		if (!f->bare && f->style != STYLE_HIDDEN && f->style != STYLE_ABI &&
+		    f->style != STYLE_ARGUMENTS && !strcmp(f->name, name))
 			return f;
 	return NULL;
 }
@@ -406,7 +411,8 @@ static int find_kind(const char *name)
 static bool parse_column(const char *text, uint64_t unknown, uint64_t max, uint64_t *value)
 {
 	*value = unknown;
-	return !strcmp(text, "-") || (text_parse_number(text, value) && *value <= max);
+	return !strcmp(text, "-") ||
+	       (*text != '-' && text_parse_number(text, value) && *value <= max);
 }
 
 static int set_columns(struct text_source *s, struct event *event, char **line, char *time)
@@ -425,7 +431,7 @@ static int set_columns(struct text_source *s, struct event *event, char **line, 
 	struct word w;
 	int kind;
 
-	if (!text_parse_number(time, &columns_of.time_ns))
+	if (*time == '-' || !text_parse_number(time, &columns_of.time_ns))
 		return wrong(s, "a line should begin with a time in ns, not", time);
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
 		struct field f = {.type = columns[i].type, .offset = columns[i].offset};

@@ -58,8 +58,8 @@ static const struct bit_name clone_flags[] = {
 	{0},
 };
 
-static const char *const whences[] = {"SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA", "SEEK_HOLE",
-				      NULL};
+static const char *const whences[] = {"SEEK_SET",  "SEEK_CUR",	"SEEK_END",
+				      "SEEK_DATA", "SEEK_HOLE", NULL};
 
 bool text_parse_number(const char *text, uint64_t *value)
 {

@@ -18,13 +18,11 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-#define SKY_COMMAND(identifier, command_name, command_summary, command_run)           \
-	static const struct command identifier##_command = {                          \
-		.head = {.kind = "command",                                           \
-			 .name = command_name,                                        \
-			 .summary = command_summary},                                 \
-		.run = command_run,                                                   \
-	};                                                                            \
+#define SKY_COMMAND(identifier, command_name, command_summary, command_run)                    \
+	static const struct command identifier##_command = {                                   \
+		.head = {.kind = "command", .name = command_name, .summary = command_summary}, \
+		.run = command_run,                                                            \
+	};                                                                                     \
 	COMPONENT(identifier##_command, identifier##_command.head)
 
 /*

@@ -12,7 +12,7 @@
 
 const struct component *component_find(const char *kind, const char *name)
 {
-	component_for_each(entry)
+	component_for_each (entry)
 		if (!strcmp((*entry)->kind, kind) && !strcmp((*entry)->name, name))
 			return *entry;
 	return NULL;
@@ -30,7 +30,7 @@ size_t component_collect(const char *kind, const struct component **list, size_t
 {
 	size_t n = 0;
 
-	component_for_each(entry)
+	component_for_each (entry)
 		if (n < max && (!kind || !strcmp((*entry)->kind, kind)))
 			list[n++] = *entry;
 	qsort(list, n, sizeof(*list), by_kind_and_name);
@@ -46,7 +46,8 @@ static int choose(const struct component *c, struct chosen *chosen, const char *
 {
 	chosen->component = component_find(c->choice->kind, name);
 	if (!chosen->component)
-		return fail("%s %s: there is no %s \"%s\" for %s; `sky list %s` shows what there is",
+		return fail("%s %s: there is no %s \"%s\" for its %s; `sky list %s` shows what "
+			    "there is",
 			    c->kind, c->name, c->choice->kind, name, c->choice->name,
 			    c->choice->kind);
 	return 0;
@@ -74,8 +75,7 @@ static int set_number(const struct component *c, void *state, const struct param
 
 	if (size_parse(value, &number) || number < p->min || number > p->max)
 		return fail("%s %s: %s=%s is not a number from %llu to %llu", c->kind, c->name,
-			    p->name, value, (unsigned long long)p->min,
-			    (unsigned long long)p->max);
+			    p->name, value, (unsigned long long)p->min, (unsigned long long)p->max);
 	*(uint64_t *)((char *)state + p->offset) = number;
 	return 0;
 }
@@ -98,7 +98,8 @@ static int set_one(const struct component *c, void *state, const char *text, siz
 	if (!p || !p->name) {
 		if (!chosen)
 			return fail("%s %s has no parameter \"%.*s\"; `sky list %s` shows what "
-				    "it has", c->kind, c->name, (int)name_length, text, c->kind);
+				    "it has",
+				    c->kind, c->name, (int)name_length, text, c->kind);
 		if (!is_name(c->choice->name, text, name_length))
 			return pass_on(c, chosen, text, length);
 	}

@@ -45,19 +45,18 @@ struct component {
 	const struct choice *choice;	    /* NULL if there is none */
 };
 
-#define COMPONENT(identifier, head)                                                   \
-	static const struct component *const identifier##_entry                       \
+#define COMPONENT(identifier, head)                             \
+	static const struct component *const identifier##_entry \
 		__attribute__((used, section("sky_components"))) = &(head)
 
 extern const struct component *const __start_sky_components[];
 extern const struct component *const __stop_sky_components[];
 
-#define component_for_each(entry)                                                     \
-	for (const struct component *const *entry = __start_sky_components;           \
+#define component_for_each(entry)                                           \
+	for (const struct component *const *entry = __start_sky_components; \
 	     entry < __stop_sky_components; entry++)
 
-#define container_of(pointer, type, member)                                           \
-	((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* NULL if there is none of that kind and name. */
 const struct component *component_find(const char *kind, const char *name);

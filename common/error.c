@@ -20,7 +20,8 @@ static void say(const char *level, const char *format, va_list args, int error)
 	if (used > (int)sizeof(line) - 2)
 		used = sizeof(line) - 2;
 	if (error)
-		used += snprintf(line + used, sizeof(line) - used - 1, ": %s", strerror(abs(error)));
+		used += snprintf(line + used, sizeof(line) - used - 1, ": %s",
+				 strerror(abs(error)));
 	if (used > (int)sizeof(line) - 2)
 		used = sizeof(line) - 2;
 	line[used++] = '\n';

@@ -24,8 +24,12 @@ uint64_t fnv1a_zeros(uint64_t state, size_t bytes)
 	return state;
 }
 
-/* The chunks' bytes interleave, so that LANES multiplications are under way at once. */
-static void eight_chunks(const uint8_t *data, size_t chunk_bytes, uint64_t *sums)
+/*
+ * The chunks' bytes interleave, so that LANES multiplications are under way at
+ * once; AVX-512 has one for 64-bit lanes, which halves the time where there is any.
+ */
+__attribute__((target_clones("arch=x86-64-v4", "default"))) static void
+eight_chunks(const uint8_t *data, size_t chunk_bytes, uint64_t *sums)
 {
 	uint64_t state[LANES];
 
@@ -38,8 +42,8 @@ static void eight_chunks(const uint8_t *data, size_t chunk_bytes, uint64_t *sums
 			__builtin_memcpy(&word[lane], data + lane * chunk_bytes + i, 8);
 		for (int byte = 0; byte < 64; byte += 8)
 			for (int lane = 0; lane < LANES; lane++)
-				state[lane] = (state[lane] ^ (uint8_t)(word[lane] >> byte)) *
-					      FNV1A_PRIME;
+				state[lane] =
+					(state[lane] ^ (uint8_t)(word[lane] >> byte)) * FNV1A_PRIME;
 	}
 	for (int lane = 0; lane < LANES; lane++)
 		sums[lane] = state[lane];

@@ -31,7 +31,7 @@ uint32_t pool_take(struct pool *pool);
 void pool_give(struct pool *pool, uint32_t node);
 
 /* The node as its type, where the type is known: its size is then a constant. */
-#define POOL_NODE(pool, type, node)                                                   \
+#define POOL_NODE(pool, type, node) \
 	((type *)(pool)->block[(node) >> POOL_SHIFT] + ((node)&POOL_MASK))
 
 static inline void *pool_at(const struct pool *pool, uint32_t node)

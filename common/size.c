@@ -56,8 +56,8 @@ int capacity_parse(const char *text, struct capacity *capacity)
 	}
 	if (size_parse(text, &number) || !number)
 		return -EINVAL;
-	capacity->unit = isdigit((unsigned char)text[length - 1]) ? CAPACITY_ENTRIES
-								  : CAPACITY_BYTES;
+	capacity->unit =
+		isdigit((unsigned char)text[length - 1]) ? CAPACITY_ENTRIES : CAPACITY_BYTES;
 	capacity->value = number;
 	return 0;
 }

@@ -36,9 +36,9 @@ void table_remove(struct table *table, uint32_t hash, uint32_t node);
 void table_replace(struct table *table, uint32_t hash, uint32_t node, uint32_t by);
 
 /* Runs the statement for each node with that hash; node is 0 after the last. */
-#define table_for_each(table, wanted, at, found)                                      \
-	for (uint32_t at = (wanted) & (table)->mask; (found = (table)->slot[at].node);    \
-	     at = (at + 1) & (table)->mask)                                           \
+#define table_for_each(table, wanted, at, found)                                       \
+	for (uint32_t at = (wanted) & (table)->mask; (found = (table)->slot[at].node); \
+	     at = (at + 1) & (table)->mask)                                            \
 		if ((table)->slot[at].hash == (wanted))
 
 static inline void table_prefetch(const struct table *table, uint32_t hash)

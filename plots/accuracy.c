@@ -11,7 +11,9 @@
 static const struct {
 	const char *key, *label;
 } rows[] = {{"metadata", "was metadata"}, {"data", "was data"}},
-  columns[] = {{"metadata", "metadata"}, {"data", "data"}, {"unconsumed", "unconsumed"},
+  columns[] = {{"metadata", "metadata"},
+	       {"data", "data"},
+	       {"unconsumed", "unconsumed"},
 	       {"unknown", "none"}};
 
 #define ROWS	(sizeof(rows) / sizeof(rows[0]))
@@ -19,8 +21,8 @@ static const struct {
 
 static double count_of(const json_t *confusion, size_t row, size_t column)
 {
-	return json_number_value(json_object_get(json_object_get(confusion, rows[row].key),
-						 columns[column].key));
+	return json_number_value(
+		json_object_get(json_object_get(confusion, rows[row].key), columns[column].key));
 }
 
 static double row_sum(const json_t *confusion, size_t row)
@@ -48,8 +50,8 @@ static void draw_cell(FILE *script, size_t row, size_t column, double count, dou
 		"set object rect from %zu,%zu to %zu,%zu fc rgb \"#%06x\" fs solid border lc rgb "
 		"\"white\" lw 3\n",
 		column, row, column + 1, row + 1, colour);
-	fprintf(script, "set label \"%s\" at %g,%g center\n", draw_count(text, count),
-		column + 0.5, row + 0.4);
+	fprintf(script, "set label \"%s\" at %g,%g center\n", draw_count(text, count), column + 0.5,
+		row + 0.4);
 	if (count)
 		fprintf(script, "set label \"%s\" at %g,%g center tc rgb \"#333333\"\n",
 			draw_share(text, count, sum), column + 0.5, row + 0.7);
@@ -112,8 +114,7 @@ static int draw(struct results *results, FILE *script)
 	return 0;
 }
 
-static void tabulate_direction(FILE *page, const json_t *classes, const char *op,
-			       const char *label)
+static void tabulate_direction(FILE *page, const json_t *classes, const char *op, const char *label)
 {
 	static const char *const counts[] = {"chunks_judged", "errors", "chunks_without_truth",
 					     "chunks_without_hint"};
@@ -140,12 +141,15 @@ static void tabulate(struct results *results, FILE *page)
 	      page);
 	tabulate_direction(page, classes, "read", "read");
 	tabulate_direction(page, classes, "write", "written");
-	fprintf(page, "</table>\n<p class=\"note\">Read ahead and never asked for: %s chunks, "
-		      "counted as neither right nor wrong. ",
+	fprintf(page,
+		"</table>\n<p class=\"note\">Read ahead and never asked for: %s chunks, "
+		"counted as neither right nor wrong. ",
 		draw_count(text, json_number_value(json_object_get(classes, "unconsumed_chunks"))));
 	error_text(json_object_get(classes, "paper"), "error_percent", text, sizeof(text));
-	fprintf(page, "By the paper's measure (section 6.1), which compares only the numbers of data "
-		      "chunks in calls and at the disk: %s.</p>\n", text);
+	fprintf(page,
+		"By the paper's measure (section 6.1), which compares only the numbers of data "
+		"chunks in calls and at the disk: %s.</p>\n",
+		text);
 }
 
 static const struct figure accuracy = {
@@ -154,8 +158,9 @@ static const struct figure accuracy = {
 		 .summary = "hints against the truth, for reads and for writes"},
 	.position = 20,
 	.heading = "How often the hints were right",
-	.reading = "Rows are what the kernel knew a chunk to be, columns what Sky found out without "
-		   "asking it; blue is right, orange is wrong, grey is left open.",
+	.reading =
+		"Rows are what the kernel knew a chunk to be, columns what Sky found out without "
+		"asking it; blue is right, orange is wrong, grey is left open.",
 	.lacking = "the trace does not say what its chunks really were (it was recorded without "
 		   "BPF, or imported)",
 	.height_pixels = 280,

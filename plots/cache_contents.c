@@ -118,8 +118,9 @@ static const struct figure cache_contents = {
 		 .summary = "what was in the cache over time, by class"},
 	.position = 40,
 	.heading = "What the cache held",
-	.reading = "The height of a band is how much of the cache held chunks of that class; above a "
-		   "cache that knows nothing, below one of the same size with Sky's hints.",
+	.reading =
+		"The height of a band is how much of the cache held chunks of that class; above a "
+		"cache that knows nothing, below one of the same size with Sky's hints.",
 	.lacking = "there are no hints for this trace, or nothing was read",
 	.height_pixels = 520,
 	.draw = draw,

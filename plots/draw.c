@@ -71,26 +71,29 @@ static void draw_marks(FILE *script, const struct stack *stack)
 	fputs("unset arrow\nunset label\n", script);
 	json_array_foreach (stack->marks, i, mark) {
 		const char *name = json_string_value(json_object_get(mark, "name"));
-		double at = (json_number_value(json_object_get(mark, "time_ns")) -
-			     stack->start_ns) / 1e9;
+		double at =
+			(json_number_value(json_object_get(mark, "time_ns")) - stack->start_ns) /
+			1e9;
 
 		if (i == 0 || !strcmp(name, "end") || at <= 0 || at >= stack->end)
 			continue;
-		fprintf(script, "set arrow from %.9g, graph 0 to %.9g, graph 1 nohead front lc rgb "
-				"\"#333333\" dt 3\n", at, at);
+		fprintf(script,
+			"set arrow from %.9g, graph 0 to %.9g, graph 1 nohead front lc rgb "
+			"\"#333333\" dt 3\n",
+			at, at);
 		if (!stack->mark_names || strlen(name) > MARK_NAME_MAX)
 			continue;
 		fputs("set label ", script);
 		draw_string(script, name);
-		fprintf(script, " at %.9g, graph 0.9 right offset -0.7,0 front tc rgb \"#333333\"\n",
-			at);
+		fprintf(script,
+			" at %.9g, graph 0.9 right offset -0.7,0 front tc rgb \"#333333\"\n", at);
 	}
 }
 
 static void draw_axes(FILE *script, const struct stack *stack)
 {
 	fprintf(script,
-		"set lmargin at screen 0.09\nset rmargin at screen 0.73\n"
+		"set lmargin at screen 0.12\nset rmargin at screen 0.735\n"
 		"set bmargin at screen %.4f\nset tmargin at screen %.4f\n"
 		"set xrange [%.9g:%.9g]\nset yrange [0:*]\nset ylabel ",
 		1 - stack->to, 1 - stack->from, stack->times[0], stack->end);
@@ -99,7 +102,7 @@ static void draw_axes(FILE *script, const struct stack *stack)
 			  : "\nset format x \"\"\nunset xlabel\n",
 	      script);
 	if (stack->legend)
-		fprintf(script, "set key at screen 0.74,%.4f left top Left reverse samplen 2\n",
+		fprintf(script, "set key at screen 0.742,%.4f left top Left reverse samplen 2\n",
 			1 - stack->from);
 	else
 		fputs("unset key\n", script);

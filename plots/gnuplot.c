@@ -24,12 +24,11 @@ static const char *const terminals[] = {
 		      "\"sans-serif,10.5\"",
 };
 
-static const char preamble[] =
-	"set encoding utf8\n"
-	"set border 3 lc rgb \"#555555\"\n"
-	"set tics nomirror out scale 0.5\n"
-	"set grid y lc rgb \"#dddddd\" lt 1 lw 1\n"
-	"set style fill solid 1 noborder\n";
+static const char preamble[] = "set encoding utf8\n"
+			       "set border 3 lc rgb \"#555555\"\n"
+			       "set tics nomirror out scale 0.5\n"
+			       "set grid y lc rgb \"#dddddd\" lt 1 lw 1\n"
+			       "set style fill solid 1 noborder\n";
 
 static int read_whole(int fd, char **text, size_t *bytes)
 {

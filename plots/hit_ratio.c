@@ -107,9 +107,10 @@ static const struct figure hit_ratio = {
 		 .summary = "reads that caches of several sizes would have served"},
 	.position = 30,
 	.heading = "What a cache would have served",
-	.reading = "Each point is one cache over the whole trace; where the orange line is above the "
-		   "grey one, knowing the classes helped, and the dashed line is the same with hints "
-		   "that are always right and known at once.",
+	.reading =
+		"Each point is one cache over the whole trace; where the orange line is above the "
+		"grey one, knowing the classes helped, and the dashed line is the same with hints "
+		"that are always right and known at once.",
 	.lacking = "nothing was read",
 	.height_pixels = 380,
 	.tabulate = tabulate,

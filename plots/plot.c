@@ -20,7 +20,7 @@ size_t figures_collect(const struct figure **list, size_t max)
 {
 	size_t n = 0;
 
-	component_for_each(entry)
+	component_for_each (entry)
 		if (n < max && !strcmp((*entry)->kind, "figure"))
 			list[n++] = container_of(*entry, const struct figure, head);
 	qsort(list, n, sizeof(*list), by_position);

@@ -72,8 +72,6 @@ size_t figures_collect(const struct figure **list, size_t max);
 struct output;
 int output_save(struct output *output, const char *bytes, size_t count);
 
-/* ---- gnuplot.c ---- */
-
 enum image_format { IMAGE_SVG, IMAGE_PNG };
 
 /*
@@ -82,8 +80,6 @@ enum image_format { IMAGE_SVG, IMAGE_PNG };
  */
 int figure_render(const struct figure *figure, struct results *results, enum image_format format,
 		  char **image, size_t *bytes);
-
-/* ---- draw.c ---- */
 
 /*
  * The colour of a priority class, or of CLASS_UNDECIDED: colours that stay
@@ -109,9 +105,9 @@ struct layer {
 
 /* A panel of stacked areas over time. */
 struct stack {
-	const char *name;    /* of its data, letters only */
-	const char *y_label; /* with the unit */
-	double from, to;     /* fractions of the picture's height, from the top */
+	const char *name;	    /* of its data, letters only */
+	const char *y_label;	    /* with the unit */
+	double from, to;	    /* fractions of the picture's height, from the top */
 	const struct layer *layers; /* bottom first */
 	size_t layer_count, steps;
 	const double *times; /* left edges, in seconds since start_ns; the last ends at `end` */

@@ -110,8 +110,8 @@ static int run(int argc, char **argv)
 		return 2;
 	}
 	results.path = arguments.trace;
-	rc = draw_to(container_of(component, const struct figure, head), &results,
-		     arguments.output, format);
+	rc = draw_to(container_of(component, const struct figure, head), &results, arguments.output,
+		     format);
 	results_free(&results);
 	return rc ? 1 : command_finish();
 }

@@ -44,8 +44,6 @@ static const char *attribute(const json_t *info, const char *name)
 	return json_string_value(json_object_get(json_object_get(info, "attributes"), name));
 }
 
-/* ---- the trace's facts ---- */
-
 static void begin_fact(FILE *page, const char *label, bool code)
 {
 	fprintf(page, "<dt>%s</dt><dd%s>", label, code ? " class=\"code\"" : "");
@@ -119,10 +117,12 @@ static void write_facts(FILE *page, json_t *info)
 		const char *name, *label;
 		bool code;
 	} known[] = {
-		{"started", "recorded", false},	  {"host", "on", false},
-		{"kernel", "kernel", false},	  {"fs", "file system", false},
-		{"prepare", "prepared by", true}, {"command", "command", true},
-		{"then.0", "then", true},
+		{"recorder", "recorder", false}, {"importer", "imported by", false},
+		{"source", "from", true},	 {"started", "recorded", false},
+		{"host", "on", false},		 {"kernel", "kernel", false},
+		{"fs", "file system", false},	 {"prepare", "prepared by", true},
+		{"command", "command", true},	 {"then.0", "then", true},
+		{"then.1", "then", true},	 {"then.2", "then", true},
 	};
 	const json_t *duration = json_object_get(info, "duration_ns");
 	char text[48];
@@ -143,8 +143,6 @@ static void write_facts(FILE *page, json_t *info)
 	fputs("</dl>\n", page);
 	all_attributes(page, info);
 }
-
-/* ---- figures ---- */
 
 static int write_figure(FILE *page, const struct figure *figure, struct results *results)
 {
@@ -169,8 +167,6 @@ static int write_figure(FILE *page, const struct figure *figure, struct results 
 		figure->tabulate(results, page);
 	return 0;
 }
-
-/* ---- what it comes to ---- */
 
 struct shares {
 	double metadata, small, large, other, all; /* chunks */
@@ -203,8 +199,8 @@ static struct shares count_shares(const json_t *classes)
 static void write_shares(FILE *page, const json_t *classes)
 {
 	struct shares s = count_shares(classes);
-	double bound = json_number_value(
-		json_array_get(json_object_get(classes, "size_bounds_bytes"), 0));
+	double bound =
+		json_number_value(json_array_get(json_object_get(classes, "size_bounds_bytes"), 0));
 	char share[SHARE_ROOM];
 
 	if (!s.all) {
@@ -212,7 +208,8 @@ static void write_shares(FILE *page, const json_t *classes)
 		return;
 	}
 	if (!json_is_true(json_object_get(classes, "evidence"))) {
-		fputs("The trace holds block requests only, so what they carried is not known: n/a. ",
+		fputs("The trace holds block requests only, so what they carried is not known: "
+		      "n/a. ",
 		      page);
 		return;
 	}
@@ -239,13 +236,12 @@ static void write_gain(FILE *page, const json_t *caches)
 	result = result_find(caches, "icache", "sky", size);
 	result_read_hits(result, &hinted);
 	result_read_hits(result_find(caches, "lru", "none", size), &plain);
-	fprintf(page, "With Sky's hints a cache of %s would have served %.1f%% of the reads "
-		      "instead of %.1f%%; of the sizes tried, that is the one with the largest "
-		      "difference.",
+	fprintf(page,
+		"With Sky's hints a cache of %s would have served %.1f%% of the reads "
+		"instead of %.1f%%; of the sizes tried, that is the one with the largest "
+		"difference.",
 		size_format(text, result_bytes(result)), hinted, plain);
 }
-
-/* ---- how to make it again ---- */
 
 /* A word as a shell reads it. */
 static void write_word(FILE *page, const char *word)
@@ -335,13 +331,12 @@ static void write_commands(FILE *page, const json_t *info, const json_t *caches)
 	write_simulation(page, caches);
 	fputc(' ', page);
 	write_word(page, trace);
-	fprintf(page, "</pre>\n<p class=\"note\">Sky %s. The same trace gives the same page, byte for "
-		      "byte. The commands print everything that is on it; with --json as "
-		      "JSON.</p>\n",
+	fprintf(page,
+		"</pre>\n<p class=\"note\">Sky %s. The same trace gives the same page, byte for "
+		"byte. The commands print everything that is on it; with --json as "
+		"JSON.</p>\n",
 		SKY_VERSION);
 }
-
-/* ---- the page ---- */
 
 static int write_page(FILE *page, struct results *results)
 {
@@ -358,9 +353,10 @@ static int write_page(FILE *page, struct results *results)
 	      "<title>Sky: ",
 	      page);
 	html_text(page, json_string_value(json_object_get(info, "trace")));
-	fprintf(page, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n"
-		      "<h1>What a disk was asked for, and what a cache makes of it</h1>\n"
-		      "<p class=\"headline\">",
+	fprintf(page,
+		"</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n"
+		"<h1>What a disk was asked for, and what a cache makes of it</h1>\n"
+		"<p class=\"headline\">",
 		style);
 	write_shares(page, classes);
 	write_gain(page, caches);
@@ -373,8 +369,6 @@ static int write_page(FILE *page, struct results *results)
 	fputs("</main>\n</body>\n</html>\n", page);
 	return 0;
 }
-
-/* ---- the command ---- */
 
 struct arguments {
 	const char *trace, *output;

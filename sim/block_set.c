@@ -5,7 +5,6 @@
 #include "block_set.h"
 
 #define SHIFT_AT_FIRST 54
-#define NEIGHBOURS    64
 
 int block_set_init(struct block_set *set)
 {
@@ -23,7 +22,7 @@ void block_set_fini(struct block_set *set)
 /* The region's place, or the empty one where it would be. */
 static struct region *find(const struct block_set *set, uint64_t name)
 {
-	size_t i = (name ^ name >> 32) * 0x9e3779b97f4a7c15u >> set->shift;
+	size_t i = region_home(set, name);
 
 	while (set->region[i].name && set->region[i].name != name)
 		i = (i + 1) & (set->room - 1);
@@ -32,9 +31,10 @@ static struct region *find(const struct block_set *set, uint64_t name)
 
 static int grow(struct block_set *set)
 {
-	struct block_set larger = {.regions = set->regions, .room = 2 * set->room, .shift = set->shift - 1,
-				   .count = set->count};
+	struct block_set larger = *set;
 
+	larger.room = 2 * set->room;
+	larger.shift = set->shift - 1;
 	larger.region = calloc(larger.room, sizeof(*larger.region));
 	if (!larger.region)
 		return -ENOMEM;
@@ -59,19 +59,22 @@ static int add_members(struct block_set *set, uint64_t name, uint64_t members)
 		region->name = name;
 		set->regions++;
 	}
-	set->count += __builtin_popcountll(members & ~region->members);
-	region->members |= members;
+	members &= ~region->members;
+	if (members) {
+		set->count += __builtin_popcountll(members);
+		region->members |= members;
+	}
 	return 0;
 }
 
 int block_set_add(struct block_set *set, uint64_t first, uint64_t count)
 {
 	while (count) {
-		unsigned int at = first % NEIGHBOURS;
-		unsigned int n = count < NEIGHBOURS - at ? count : NEIGHBOURS - at;
-		uint64_t members = (n == NEIGHBOURS ? UINT64_MAX : (1ull << n) - 1) << at;
+		unsigned int at = first % REGION_BLOCKS;
+		unsigned int n = count < REGION_BLOCKS - at ? count : REGION_BLOCKS - at;
+		uint64_t members = (n == REGION_BLOCKS ? UINT64_MAX : (1ull << n) - 1) << at;
 
-		if (add_members(set, first / NEIGHBOURS + 1, members))
+		if (add_members(set, first / REGION_BLOCKS + 1, members))
 			return -ENOMEM;
 		first += n;
 		count -= n;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/prefetch.h"
+
 struct region {
 	uint64_t name; /* number of its first block / 64 + 1; 0: empty place */
 	uint64_t members;
@@ -23,6 +25,20 @@ struct block_set {
 	unsigned int shift;   /* 64 - log2(room) */
 	uint64_t count;
 };
+
+#define REGION_BLOCKS 64
+
+/* The table's place where the search for a region begins. */
+static inline size_t region_home(const struct block_set *set, uint64_t name)
+{
+	return (name ^ name >> 32) * 0x9e3779b97f4a7c15u >> set->shift;
+}
+
+/* The block will be added soon. */
+PREFETCHING void block_set_expect(const struct block_set *set, uint64_t block)
+{
+	__builtin_prefetch(&set->region[region_home(set, block / REGION_BLOCKS + 1)]);
+}
 
 /* 0 or -ENOMEM. */
 int block_set_init(struct block_set *set);

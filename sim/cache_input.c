@@ -18,12 +18,11 @@
 #define REQUEST_SECTORS_MAX (1u << 21)
 #define REQUEST_CHUNKS_MAX  (REQUEST_SECTORS_MAX / SECTORS_PER_CHUNK + 1)
 /* A block's key: the disk above, its number on the disk below. */
-#define DISK_SHIFT 52
-#define DISK_MAX   ((1u << (64 - DISK_SHIFT)) - 1)
+#define DISK_SHIFT	    52
+#define DISK_MAX	    ((1u << (64 - DISK_SHIFT)) - 1)
 
 #define FIRST_INTERVAL_NS 1000000u
-
-/* ---- Samples of the contents ---- */
+#define EXPECT_AHEAD	  8
 
 static void flush_feeds(struct cache_input *in)
 {
@@ -87,8 +86,6 @@ static void sample_last(struct cache_input *in)
 		thin_out(in);
 	sample(in);
 }
-
-/* ---- Requests ---- */
 
 /* A part of the held request that is one reference. */
 struct piece {
@@ -205,10 +202,12 @@ static int check_request(const struct cache_input *in, const struct block_event 
 			    block->id, block->disk, DISK_MAX + 1);
 	if ((block->sector + block->sectors) / g->sectors_per_key >> DISK_SHIFT)
 		return fail("request %" PRIu64 " at sector %" PRIu64 " is beyond what can be "
-			    "simulated", block->id, block->sector);
+			    "simulated",
+			    block->id, block->sector);
 	if (is_access(block->op) && block->sectors > REQUEST_SECTORS_MAX)
 		return fail("request %" PRIu64 " has %u sectors, more than any request (1 GiB): "
-			    "the trace is damaged", block->id, block->sectors);
+			    "the trace is damaged",
+			    block->id, block->sectors);
 	return 0;
 }
 
@@ -224,6 +223,17 @@ static int count_distinct(struct cache_input *in, const struct block_event *bloc
 	if (block_set_add(&in->distinct, key(&at, first), g->whole_request ? 1 : last - first + 1))
 		return fail("out of memory for the set of distinct blocks");
 	return 0;
+}
+
+/* Fetches early what counting a later event of the batch will touch. */
+PREFETCHING void expect(const struct cache_input *in, const struct event *event)
+{
+	const struct held_request at = {.disk = event->block.disk};
+
+	if (event->kind == EVENT_BLOCK)
+		block_set_expect(&in->distinct,
+				 key(&at, event->block.sector /
+						  granularities[in->granularity].sectors_per_key));
 }
 
 static void release_held(struct cache_input *in)
@@ -291,8 +301,6 @@ static int hold(struct cache_input *in, const struct event *event)
 		take_truth(in, event, chunks);
 	return 0;
 }
-
-/* ---- Hints ---- */
 
 static void collect_hints(void *context, const struct event *hints, size_t count)
 {
@@ -383,6 +391,8 @@ int cache_input_take(struct cache_input *in, const struct event *events, size_t 
 	if (run_pipeline(in, events, count))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
+		if (in->counts_distinct && i + EXPECT_AHEAD < count)
+			expect(in, &events[i + EXPECT_AHEAD]);
 		if (take_event(in, &events[i]))
 			return -1;
 		taken = take_hints_until(in, taken, events[i].seq);
@@ -393,8 +403,7 @@ int cache_input_take(struct cache_input *in, const struct event *events, size_t 
 int cache_input_finish(struct cache_input *in)
 {
 	in->hint_count = 0;
-	if (in->pipeline && !in->own_hints &&
-	    (pipeline_finish(in->pipeline) || in->hints_lost))
+	if (in->pipeline && !in->own_hints && (pipeline_finish(in->pipeline) || in->hints_lost))
 		return fail("out of memory for the classification");
 	release_held(in);
 	take_hints_until(in, 0, UINT64_MAX);
@@ -403,8 +412,6 @@ int cache_input_finish(struct cache_input *in)
 	return 0;
 }
 
-/* ---- The survey ---- */
-
 static int note_file(struct cache_input *in, uint64_t device, uint64_t inode, uint64_t index,
 		     uint32_t sectors)
 {
@@ -412,7 +419,8 @@ static int note_file(struct cache_input *in, uint64_t device, uint64_t inode, ui
 
 	if (index > UINT64_MAX / CHUNK_BYTES - chunks)
 		return fail("a chunk of inode %" PRIu64 " lies beyond the end of any file: the "
-			    "trace is damaged", inode);
+			    "trace is damaged",
+			    inode);
 	if (file_sizes_note(in->sizes, device, inode, (index + chunks) * CHUNK_BYTES))
 		return fail("out of memory for the sizes of files");
 	return 0;
@@ -423,6 +431,8 @@ int cache_input_survey(struct cache_input *in, const struct event *events, size_
 	int rc = 0;
 
 	for (const struct event *e = events; !rc && e < events + count; e++) {
+		if (e + EXPECT_AHEAD < events + count)
+			expect(in, e + EXPECT_AHEAD);
 		if (e->kind == EVENT_BLOCK)
 			rc = check_request(in, &e->block) || count_distinct(in, &e->block);
 		else if (e->kind == EVENT_TRUTH && e->truth.what == CHUNK_DATA && in->sizes)
@@ -434,8 +444,6 @@ int cache_input_survey(struct cache_input *in, const struct event *events, size_
 	}
 	return rc ? -1 : 0;
 }
-
-/* ---- Hint modes ---- */
 
 static int make_sky(struct cache_input *in)
 {

@@ -38,7 +38,7 @@ struct cache_input {
 
 	/* Hint mode sky. */
 	struct pipeline *pipeline;
-	bool own_hints; /* the trace has some: the pipeline isn't needed */
+	bool own_hints;	     /* the trace has some: the pipeline isn't needed */
 	struct event *hints; /* that the pipeline found in the batch under way */
 	size_t hint_count, hint_room;
 	bool hints_lost; /* no memory for them */

@@ -39,17 +39,16 @@ static json_t *ratio_json(uint64_t part, uint64_t whole)
 static json_t *with_counts(json_t *object, const struct counts *c, bool known)
 {
 	uint64_t misses = c->references - c->hits;
-	json_t *counted = json_pack("{s:I, s:I, s:I, s:o, s:I, s:I}", "references",
-				    (json_int_t)c->references, "hits", (json_int_t)c->hits,
-				    "misses", (json_int_t)misses, "miss_ratio",
-				    ratio_json(misses, c->references), "bytes",
-				    (json_int_t)(c->sectors * SECTOR_BYTES), "hit_bytes",
-				    (json_int_t)(c->hit_sectors * SECTOR_BYTES));
+	json_t *counted = json_pack(
+		"{s:I, s:I, s:I, s:o, s:I, s:I}", "references", (json_int_t)c->references, "hits",
+		(json_int_t)c->hits, "misses", (json_int_t)misses, "miss_ratio",
+		ratio_json(misses, c->references), "bytes", (json_int_t)(c->sectors * SECTOR_BYTES),
+		"hit_bytes", (json_int_t)(c->hit_sectors * SECTOR_BYTES));
 	const char *name;
 	json_t *value;
 
 	if (!known)
-		json_object_foreach(counted, name, value)
+		json_object_foreach (counted, name, value)
 			json_object_set_new(counted, name, json_null());
 	json_object_update(object, counted);
 	json_decref(counted);
@@ -161,9 +160,7 @@ json_t *cache_result(const struct cache_run *run, const struct result_facts *fac
 	with_counts(object, &all, facts->known);
 	json_object_set_new(object, "reads", with_counts(json_object(), &side[0], facts->known));
 	json_object_set_new(object, "writes", with_counts(json_object(), &side[1], facts->known));
-	json_object_set_new(object, "by_class",
-			    facts->known ? by_class(run, facts) : json_null());
-	json_object_set_new(object, "contents",
-			    facts->known ? contents(run, facts) : json_null());
+	json_object_set_new(object, "by_class", facts->known ? by_class(run, facts) : json_null());
+	json_object_set_new(object, "contents", facts->known ? contents(run, facts) : json_null());
 	return object;
 }

@@ -11,8 +11,8 @@
 int cache_run_init(struct cache_run *run, const char *spec, uint32_t capacity)
 {
 	memset(run, 0, sizeof(*run));
-	run->undecided_hits = calloc(UNDECIDED_MAX / BITS_PER_WORD + 1,
-				     sizeof(*run->undecided_hits));
+	run->undecided_hits =
+		calloc(UNDECIDED_MAX / BITS_PER_WORD + 1, sizeof(*run->undecided_hits));
 	run->contents = calloc(SAMPLES_MAX, sizeof(*run->contents));
 	if (!run->undecided_hits || !run->contents)
 		return fail("out of memory for the results of \"%s\"", spec);

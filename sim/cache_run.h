@@ -67,7 +67,7 @@ struct tally {
 struct cache_run {
 	struct cache cache;
 	struct tally hits[TAGS];
-	uint64_t *undecided_hits; /* a bit each place */
+	uint64_t *undecided_hits;	       /* a bit each place */
 	uint32_t (*contents)[CONTENT_CLASSES]; /* SAMPLES_MAX of them */
 };
 

@@ -32,11 +32,8 @@ struct simulation {
 	struct cache_input input;
 };
 
-/* ---- Passes ---- */
-
 /* Until take() returns something else than 0, which is then returned; -1 on failure. */
-static int for_each_batch(struct simulation *s, const char *path, uint32_t kinds,
-			  const char *label,
+static int for_each_batch(struct simulation *s, const char *path, uint32_t kinds, const char *label,
 			  int (*take)(struct simulation *, const struct event *, size_t))
 {
 	struct event events[BATCH_EVENTS];
@@ -85,8 +82,6 @@ static int simulate(struct simulation *s, const char *path)
 	return cache_input_finish(&s->input);
 }
 
-/* ---- From options to results ---- */
-
 /* How many blocks a size means, or 0 after saying what is wrong with it. */
 static uint32_t entries_of(const struct simulation *s, const char *size)
 {
@@ -94,14 +89,16 @@ static uint32_t entries_of(const struct simulation *s, const char *size)
 	double entries;
 
 	if (capacity_parse(size, &capacity)) {
-		fail("\"%s\" is no size: a number of entries, bytes with K, M, G or T, or %% of the "
-		     "distinct blocks", size);
+		fail("\"%s\" is no size: a number of entries, bytes with K, M, G or T, or %% of "
+		     "the distinct blocks",
+		     size);
 		return 0;
 	}
 	entries = capacity.value;
 	if (capacity.unit == CAPACITY_BYTES && s->options->granularity == GRANULARITY_START) {
 		fail("a cache of start keys has no size in bytes like %s: give a number of entries "
-		     "or %%", size);
+		     "or %%",
+		     size);
 		return 0;
 	}
 	if (capacity.unit == CAPACITY_BYTES)
@@ -109,7 +106,8 @@ static uint32_t entries_of(const struct simulation *s, const char *size)
 	if (capacity.unit == CAPACITY_PERCENT)
 		entries *= s->input.distinct.count / 100.0;
 	if (entries > CACHE_CAPACITY_MAX) {
-		fail("a cache of %s is too large: %u blocks are possible", size, CACHE_CAPACITY_MAX);
+		fail("a cache of %s is too large: %u blocks are possible", size,
+		     CACHE_CAPACITY_MAX);
 		return 0;
 	}
 	return entries < 1 ? 1 : (uint32_t)entries;
@@ -265,6 +263,12 @@ static const struct cache_feed *any_feed(const struct simulation *s)
 	return s->input.feed[mode];
 }
 
+static json_t *undecided_json(const struct undecided *u)
+{
+	return json_pack("{s:I, s:I}", "peak", (json_int_t)(u ? undecided_peak(u) : 0), "dropped",
+			 (json_int_t)(u ? undecided_dropped(u) : 0));
+}
+
 static json_t *report(const struct simulation *s, const char *path)
 {
 	static const char *const granularity_names[] = {"4k", "start"};
@@ -274,14 +278,12 @@ static json_t *report(const struct simulation *s, const char *path)
 
 	for (unsigned int tag = 0; tag < TAGS; tag++)
 		references += any_feed(s)->references[tag].references;
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:O, s:s?, s:{s:I, s:I}, s:o}", "trace", path,
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:O, s:s?, s:o, s:o}", "trace", path,
 			 "granularity", granularity_names[s->options->granularity],
 			 "distinct_blocks", (json_int_t)s->input.distinct.count, "references",
 			 (json_int_t)references, "requests", (json_int_t)s->input.requests,
 			 "miss_ratio", json_object_get(first, "miss_ratio"), "hint_source",
-			 hint_source(s), "undecided_chunks", "peak",
-			 (json_int_t)(s->input.undecided ? undecided_peak(s->input.undecided) : 0), "dropped",
-			 (json_int_t)(s->input.undecided ? undecided_dropped(s->input.undecided) : 0),
+			 hint_source(s), "undecided_chunks", undecided_json(s->input.undecided),
 			 "results", results);
 }
 

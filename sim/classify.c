@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "capture/source.h"
 #include "common/error.h"
@@ -55,8 +56,6 @@ static void take_judged(void *context, const struct judged *judged)
 	score_chunk(&c->score, judged);
 	tally_chunk(c->tally, judged);
 }
-
-/* ---- the copy with hints ---- */
 
 static void write_events(struct classification *c, size_t count)
 {
@@ -108,8 +107,6 @@ static void take_hints(void *context, const struct event *hints, size_t count)
 	if (c->output)
 		write_hints(c, hints, count);
 }
-
-/* ---- requests and their truth ---- */
 
 static int take_block(struct classification *c, const struct event *event)
 {
@@ -203,8 +200,6 @@ static int take_all(struct classification *c)
 	return c->failed ? -1 : 0;
 }
 
-/* ---- the result ---- */
-
 /*
  * The paper's measure (6.1): data chunks that calls wrote, and did not write
  * over, cut off or take back before the disk saw them, against data chunks
@@ -227,7 +222,8 @@ static json_t *paper_json(const struct classification *c)
 static json_t *not_covered_json(const struct classification *c)
 {
 	static const char *const names[] = {"chunks_without_sum", "requests_without_sums",
-					    "requests_lost", "unmatched_exits", "lost_exits"};
+					    "requests_never_completed", "unmatched_exits",
+					    "lost_exits"};
 	json_t *all = json_object();
 
 	json_object_set_new(all, "events_lost", json_integer(c->lost_events));
@@ -296,8 +292,19 @@ static uint64_t wait_ns(const struct pipeline_options *options)
 	return options->write_age_ns + options->read_window_ns;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	struct stat of_a, of_b;
+
+	return !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev &&
+	       of_a.st_ino == of_b.st_ino;
+}
+
 static int begin(struct classification *c, const struct classify_options *options)
 {
+	if (options->output && same_file(c->path, options->output))
+		return fail("%s can't be both the trace and its copy with hints: name another file",
+			    c->path);
 	c->source = trace_open(c->path, KINDS_ALL);
 	if (!c->source)
 		return -1;

@@ -20,8 +20,6 @@ struct arguments {
 	struct classify_options options;
 };
 
-/* ---- the page ---- */
-
 static long long number(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
@@ -54,8 +52,7 @@ static void print_class_table(const char *title, const json_t *rows)
 
 	printf("%-12s %5s %14s %14s %12s %12s\n", title, "class", "read chunks", "written chunks",
 	       "read", "written");
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		char class_name[16], read[32], written[32];
 
 		printf("%-12s %5s %14lld %14lld %12s %12s\n",
@@ -92,8 +89,8 @@ static void print_accuracy(const json_t *result)
 	printf("  %-24s %10s  (%lld chunks)\n", "read ahead, unconsumed",
 	       percent_text(result, "unconsumed_percent", text, sizeof(text)),
 	       number(result, "unconsumed_chunks"));
-	printf("  %-24s %10s  (%lld data chunks written, %lld found; paper, 6.1)\n",
-	       "by counts", percent_text(paper, "error_percent", text, sizeof(text)),
+	printf("  %-24s %10s  (%lld data chunks written, %lld found; paper, 6.1)\n", "by counts",
+	       percent_text(paper, "error_percent", text, sizeof(text)),
 	       number(paper, "data_chunks_written"), number(paper, "data_chunks_found"));
 	if (json_is_false(json_object_get(result, "truth")))
 		printf("  The trace has no ground truth (it needs BPF while it is recorded).\n");
@@ -106,7 +103,7 @@ static void print_examples(const json_t *result)
 
 	if (json_array_size(examples))
 		printf("\nErrors, for example\n");
-	json_array_foreach(examples, i, e)
+	json_array_foreach (examples, i, e)
 		printf("  %.6f s: %s of sector %lld: truth %s (%s, inode %lld, chunk %lld), hint "
 		       "%s (%s, inode %lld)\n",
 		       number(e, "time_ns") / 1e9, json_string_value(json_object_get(e, "op")),
@@ -126,15 +123,15 @@ static void print_delays(const json_t *result)
 	if (json_array_size(rows))
 		printf("\n%-6s %-12s %5s %14s %12s %12s %12s   (ms after the request)\n", "known",
 		       "", "class", "chunks", "median", "99%", "latest");
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		char class_name[16];
 
 		printf("%-6s %-12s %5s %14lld %12.3f %12.3f %12.3f\n",
 		       json_string_value(json_object_get(row, "op")),
 		       json_string_value(json_object_get(row, "what")),
 		       class_text(row, class_name, sizeof(class_name)), number(row, "chunks"),
-		       number(row, "p50") / 1e6, number(row, "p99") / 1e6, number(row, "max") / 1e6);
+		       number(row, "p50") / 1e6, number(row, "p99") / 1e6,
+		       number(row, "max") / 1e6);
 	}
 }
 
@@ -144,7 +141,7 @@ static void print_not_covered(const json_t *result)
 	json_t *value, *all = json_object_get(result, "not_covered");
 	bool first = true;
 
-	json_object_foreach(all, key, value) {
+	json_object_foreach (all, key, value) {
 		char words[64];
 
 		if (!json_integer_value(value))
@@ -157,7 +154,8 @@ static void print_not_covered(const json_t *result)
 		first = false;
 	}
 	if (json_is_false(json_object_get(result, "evidence")))
-		printf("\nThe trace has neither system calls nor checksums: nothing can be known of "
+		printf("\nThe trace has neither system calls nor checksums: nothing can be known "
+		       "of "
 		       "its requests.\n");
 }
 
@@ -178,8 +176,6 @@ static void print_result(const json_t *result)
 	print_delays(result);
 	print_not_covered(result);
 }
-
-/* ---- options ---- */
 
 /* Four sizes, falling: "14M,10M,5M,2M". */
 static int parse_bounds(const char *text, uint64_t *bound_bytes)
@@ -227,10 +223,12 @@ enum key { KEY_JSON = 'j', KEY_OUTPUT = 'o', KEY_BOUNDS = 0x100, KEY_WINDOW };
 
 static const struct argp_option classify_options[] = {
 	{"json", KEY_JSON, NULL, 0, "one JSON object", 0},
-	{"output", KEY_OUTPUT, "OUT.h5", 0, "write a copy of the trace that holds the hints too", 0},
+	{"output", KEY_OUTPUT, "OUT.h5", 0, "write a copy of the trace that holds the hints too",
+	 0},
 	{"size-bounds", KEY_BOUNDS, "A,B,C,D", 0,
 	 "file sizes below which data is of class 1, 2, 3, 4 (14M,10M,5M,2M; reconstructed from "
-	 "the paper's table 6)", 0},
+	 "the paper's table 6)",
+	 0},
 	{"read-window", KEY_WINDOW, "TIME", 0,
 	 "how long after a disk read a call may come for its data (4s)", 0},
 	{0},
@@ -249,8 +247,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_BOUNDS:
 		if (parse_bounds(argument, a->options.pipeline.size_bound_bytes))
-			argp_error(state, "--size-bounds wants four sizes, the largest first, as in "
-					  "14M,10M,5M,2M");
+			argp_error(state,
+				   "--size-bounds wants four sizes, the largest first, as in "
+				   "14M,10M,5M,2M");
 		return 0;
 	case KEY_WINDOW:
 		if (parse_duration(argument, &a->options.pipeline.read_window_ns))
@@ -274,7 +273,8 @@ static int run_classify(int argc, char **argv)
 		.options = classify_options,
 		.parser = parse_option,
 		.args_doc = "TRACE",
-		.doc = "Find out what each disk request of a trace was: metadata, data of a small or "
+		.doc = "Find out what each disk request of a trace was: metadata, data of a small "
+		       "or "
 		       "a large file, or data read ahead that nobody took; and how right that is, "
 		       "where the trace holds the truth.\v"
 		       "Data is recognised by the checksums of what system calls wrote and read, "
@@ -299,5 +299,4 @@ static int run_classify(int argc, char **argv)
 	return command_finish();
 }
 
-SKY_COMMAND(classify, "classify", "find out what the disk requests of a trace were",
-	    run_classify);
+SKY_COMMAND(classify, "classify", "find out what the disk requests of a trace were", run_classify);

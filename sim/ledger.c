@@ -70,9 +70,9 @@ static uint32_t find(struct ledger *l, uint32_t disk, uint64_t id)
 {
 	uint32_t request;
 
-	table_for_each(&l->by_id, hash_words(id, disk), at, request)
-		if (REQUEST_AT(l, request)->id == id && REQUEST_AT(l, request)->disk == disk)
-			break;
+	table_for_each(&l->by_id, hash_words(id, disk), at,
+		       request) if (REQUEST_AT(l, request)->id == id &&
+				    REQUEST_AT(l, request)->disk == disk) break;
 	return request;
 }
 
@@ -215,8 +215,7 @@ void ledger_close(struct ledger *l, uint32_t disk, uint64_t id)
 
 void ledger_expire(struct ledger *l, uint64_t now_ns)
 {
-	while (l->by_age.first &&
-	       REQUEST_AT(l, l->by_age.first)->time_ns + l->wait_ns < now_ns)
+	while (l->by_age.first && REQUEST_AT(l, l->by_age.first)->time_ns + l->wait_ns < now_ns)
 		give_up(l, l->by_age.first);
 }
 

@@ -152,17 +152,13 @@ static json_t *confusion_json(const struct score *score)
 
 static json_t *example_json(const struct score_example *e, unsigned op)
 {
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I}",
-			 "op", op_names[op],
-			 "time_ns", (json_int_t)e->time_ns,
-			 "sector", (json_int_t)e->sector,
-			 "truth", chunk_class_names[e->truth.what],
-			 "truth_source", truth_source_names[e->truth.source],
-			 "truth_inode", (json_int_t)e->truth.inode,
-			 "truth_index", (json_int_t)e->truth.index,
-			 "hint", chunk_class_names[e->hint],
-			 "hint_reason", hint_reason_names[e->reason],
-			 "hint_inode", (json_int_t)e->hint_inode,
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I}", "op",
+			 op_names[op], "time_ns", (json_int_t)e->time_ns, "sector",
+			 (json_int_t)e->sector, "truth", chunk_class_names[e->truth.what],
+			 "truth_source", truth_source_names[e->truth.source], "truth_inode",
+			 (json_int_t)e->truth.inode, "truth_index", (json_int_t)e->truth.index,
+			 "hint", chunk_class_names[e->hint], "hint_reason",
+			 hint_reason_names[e->reason], "hint_inode", (json_int_t)e->hint_inode,
 			 "known_ns", (json_int_t)e->known_ns);
 }
 

@@ -49,8 +49,10 @@ static void add_size(struct arguments *a, const char *size, struct argp_state *s
 	if (a->options.size_count == LIST_MAX)
 		argp_error(state, "no more than %d sizes at a time", LIST_MAX);
 	if (capacity_parse(size, &capacity))
-		argp_error(state, "\"%s\" is no size: a number of entries, bytes with K, M, G or "
-				  "T, or %% of the distinct blocks", size);
+		argp_error(state,
+			   "\"%s\" is no size: a number of entries, bytes with K, M, G or "
+			   "T, or %% of the distinct blocks",
+			   size);
 	a->sizes[a->options.size_count++] = size;
 }
 
@@ -116,12 +118,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static const struct argp_option options[] = {
 	{"cache", 'c', "SPEC", 0,
 	 "a policy, as in lru or icache:base=fifo (may be repeated; default lru); "
-	 "`sky list cache` shows what there is", 0},
+	 "`sky list cache` shows what there is",
+	 0},
 	{"size", 's', "N", 0,
 	 "entries, bytes with K, M, G or T, or % of the distinct blocks (may be repeated)", 0},
 	{"hints", 'H', "sky|truth|none", 0,
 	 "who tells the cache the blocks' classes (may be repeated; default: sky where the trace "
-	 "has evidence for it)", 0},
+	 "has evidence for it)",
+	 0},
 	{"granularity", 'g', "4k|start", 0,
 	 "requests are split into 4096-byte blocks (default), or known by their start sector alone",
 	 0},
@@ -139,8 +143,6 @@ static const struct argp argp = {
 	       "\vExample: sky sim a.h5 --cache lru --cache icache:base=lru --size 5% --size 10% "
 	       "--hints sky --hints truth",
 };
-
-/* ---- For people ---- */
 
 static void print_count(const json_t *object, const char *name, int width)
 {
@@ -167,7 +169,7 @@ static const json_t *class_of(const json_t *result, int io_class)
 	const json_t *object;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "by_class"), i, object)
+	json_array_foreach (json_object_get(result, "by_class"), i, object)
 		if (json_integer_value(json_object_get(object, "io_class")) == io_class &&
 		    json_is_integer(json_object_get(object, "io_class")))
 			return object;
@@ -179,7 +181,7 @@ static int longest(const json_t *results, const char *name, int least)
 	const json_t *result;
 	size_t i;
 
-	json_array_foreach(results, i, result) {
+	json_array_foreach (results, i, result) {
 		int length = strlen(json_string_value(json_object_get(result, name)));
 
 		least = length > least ? length : least;
@@ -189,8 +191,7 @@ static int longest(const json_t *results, const char *name, int least)
 
 static void print_result(const json_t *result, int cache_width, int size_width)
 {
-	printf("%-*s  %-5s  %*s", cache_width,
-	       json_string_value(json_object_get(result, "cache")),
+	printf("%-*s  %-5s  %*s", cache_width, json_string_value(json_object_get(result, "cache")),
 	       json_string_value(json_object_get(result, "hints")), size_width,
 	       json_string_value(json_object_get(result, "size")));
 	print_count(result, "size_entries", 12);
@@ -219,7 +220,7 @@ static void print_table(const json_t *json)
 	printf("%-*s  %-5s  %*s%12s%14s%14s%12s%10s%10s%10s\n", cache_width, "cache", "hints",
 	       size_width, "size", "blocks", "hits", "misses", "miss ratio", "reads", "writes",
 	       "metadata");
-	json_array_foreach(results, i, result)
+	json_array_foreach (results, i, result)
 		print_result(result, cache_width, size_width);
 }
 

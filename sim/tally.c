@@ -12,9 +12,9 @@
 #include "sim/score.h"
 #include "sim/tally.h"
 
-#define OPS	2
-#define WHATS	4 /* enum chunk_class */
-#define CLASSES (CLASS_COUNT + 1)
+#define OPS	 2
+#define WHATS	 4 /* enum chunk_class */
+#define CLASSES	 (CLASS_COUNT + 1)
 #define NO_CLASS CLASS_COUNT
 
 /* Between half as many and that many bins come out. */
@@ -122,8 +122,7 @@ void tally_begin(struct tally *t, uint64_t time_ns)
 
 static void count_time(struct tally *t, const struct judged *judged, enum label label)
 {
-	uint64_t after_ns =
-		judged->issued_ns > t->start_ns ? judged->issued_ns - t->start_ns : 0;
+	uint64_t after_ns = judged->issued_ns > t->start_ns ? judged->issued_ns - t->start_ns : 0;
 
 	while (after_ns / t->bin_ns >= BINS)
 		halve(t);
@@ -139,8 +138,9 @@ void tally_chunk(struct tally *t, const struct judged *judged)
 	bool data = truth == CHUNK_DATA && (what == CHUNK_DATA || what == CHUNK_UNCONSUMED);
 
 	t->found[judged->op][what][c] += judged->chunks;
-	t->truth[judged->op][truth]
-		[truth == CHUNK_METADATA ? CLASS_METADATA : data ? c : NO_CLASS] += judged->chunks;
+	t->truth[judged->op][truth][truth == CHUNK_METADATA ? CLASS_METADATA
+				    : data		    ? c
+							    : NO_CLASS] += judged->chunks;
 	if (hint)
 		count_delay(t, judged, what, c);
 	count_time(t, judged, label_of(what, c));
@@ -193,11 +193,11 @@ static json_t *rows_json(const uint64_t (*counts)[WHATS][CLASSES])
 
 			if (!reads && !writes && !is_usual(what, c))
 				continue;
-			json_array_append_new(
-				rows, json_pack("{s:s, s:o, s:I, s:I}", "what",
-						chunk_class_names[what], "io_class", class_json(c),
-						"read_chunks", (json_int_t)reads, "write_chunks",
-						(json_int_t)writes));
+			json_array_append_new(rows, json_pack("{s:s, s:o, s:I, s:I}", "what",
+							      chunk_class_names[what], "io_class",
+							      class_json(c), "read_chunks",
+							      (json_int_t)reads, "write_chunks",
+							      (json_int_t)writes));
 		}
 	}
 	return rows;
@@ -280,8 +280,8 @@ json_t *tally_over_time(const struct tally *t)
 
 	for (unsigned op = 0; op < OPS; op++)
 		for (unsigned label = 0; label < LABELS; label++)
-			json_array_append_new(
-				series, series_json(t->bins[op][label], used, op, label));
+			json_array_append_new(series,
+					      series_json(t->bins[op][label], used, op, label));
 	return json_pack("{s:I, s:I, s:o}", "start_ns", (json_int_t)t->start_ns, "bin_ns",
 			 (json_int_t)t->bin_ns, "series", series);
 }

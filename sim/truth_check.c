@@ -64,8 +64,6 @@ void truth_check_free(struct truth_check *check)
 	free(check);
 }
 
-/* ---- What was written last ---- */
-
 /* The chunk's place in the table, used or not. */
 static struct written *find(const struct truth_check *check, uint32_t disk, uint64_t sector)
 {
@@ -170,8 +168,6 @@ int truth_check_block(struct truth_check *check, const struct event *block,
 	return 0;
 }
 
-/* ---- The allocation map ---- */
-
 static void cover(struct written *written, const struct extent_event *extent)
 {
 	uint64_t index = extent->index + (written->sector - extent->sector) / SECTORS_PER_CHUNK;
@@ -213,8 +209,6 @@ void truth_check_extent(struct truth_check *check, const struct event *event)
 			cover(written, extent);
 	}
 }
-
-/* ---- Results ---- */
 
 static json_t *percent(uint64_t part, uint64_t whole)
 {

@@ -65,8 +65,6 @@ void truth_join_free(struct truth_join *join)
 	free(join);
 }
 
-/* ---- The table of queues ---- */
-
 /* Where the search for a key begins: multiplication by 2^64 / golden ratio. */
 static uint32_t home(const struct truth_join *join, uint32_t disk, uint8_t op, uint64_t sector)
 {
@@ -138,8 +136,6 @@ static int reserve_queue(struct truth_join *join)
 	free(old);
 	return 0;
 }
-
-/* ---- Nodes ---- */
 
 /* NO_NODE if out of memory. */
 static uint32_t new_node(struct truth_join *join)

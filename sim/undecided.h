@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UNDECIDED_MAX (1u << 22)
+#define UNDECIDED_MAX  (1u << 22)
 /* No chunk; places are below UNDECIDED_MAX + 1. */
 #define UNDECIDED_NONE 0u
 

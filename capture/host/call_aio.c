@@ -40,10 +40,15 @@ static void remember_read(struct process *process, uint64_t address, const struc
 		process->submitted = more;
 		process->submitted_room = room;
 	}
-	process->submitted[process->submitted_count++] = (struct submitted_read){
-		.iocb = address, .buffer = iocb->aio_buf, .bytes = iocb->aio_nbytes,
-		.offset = iocb->aio_offset, .device = file->device, .inode = file->inode,
-		.fd = iocb->aio_fildes, .vector = is_vector(iocb)};
+	process->submitted[process->submitted_count++] =
+		(struct submitted_read){.iocb = address,
+					.buffer = iocb->aio_buf,
+					.bytes = iocb->aio_nbytes,
+					.offset = iocb->aio_offset,
+					.device = file->device,
+					.inode = file->inode,
+					.fd = iocb->aio_fildes,
+					.vector = is_vector(iocb)};
 }
 
 static bool recall_read(struct process *process, uint64_t address, struct submitted_read *read)
@@ -66,8 +71,8 @@ static uint64_t add_sums(struct tracer *tracer, struct thread *thread, struct fi
 			 uint64_t offset, uint64_t bytes, bool write, size_t count)
 {
 	struct view view = view_of(tracer, thread, file);
-	struct chunk_source source = {.transfer = from_memory,
-				      .file = reader_of(tracer, file, write), .context = &view};
+	struct chunk_source source = {
+		.transfer = from_memory, .file = reader_of(tracer, file, write), .context = &view};
 	struct chunk_file chunks = identity(file, write ? file->size : UINT64_MAX);
 	struct chunk_state after;
 	uint64_t more = chunk_count(offset, bytes);
@@ -89,8 +94,7 @@ static void record_submission(struct tracer *tracer, struct thread *thread, uint
 			      const struct iocb *iocb, uint64_t *record, uint32_t *sums)
 {
 	struct file *file = &thread->call.file;
-	uint64_t bytes = take_parts(thread, iocb->aio_buf, iocb->aio_nbytes,
-				    is_vector(iocb));
+	uint64_t bytes = take_parts(thread, iocb->aio_buf, iocb->aio_nbytes, is_vector(iocb));
 
 	file_close(file);
 	file_open_told(tracer, thread, iocb->aio_fildes, file);
@@ -106,8 +110,8 @@ static void record_submission(struct tracer *tracer, struct thread *thread, uint
 	if (!is_write(iocb) || !file->recorded)
 		return;
 	chunker_stop_remembering(tracer->chunker);
-	record[RECORD_CHUNKS] = add_sums(tracer, thread, file, iocb->aio_offset, bytes, true,
-					 *sums);
+	record[RECORD_CHUNKS] =
+		add_sums(tracer, thread, file, iocb->aio_offset, bytes, true, *sums);
 	*sums += record[RECORD_CHUNKS];
 }
 
@@ -153,8 +157,11 @@ static uint64_t sums_of_completion(struct tracer *tracer, struct thread *thread,
 	if (file.fd >= 0 && (file.device != read->device || file.inode != read->inode))
 		file_close(&file); /* closed meanwhile: do without the ends of chunks */
 	if (file.fd < 0)
-		file = (struct file){.fd = -1, .flags = O_DIRECT, .recorded = true,
-				     .device = read->device, .inode = read->inode};
+		file = (struct file){.fd = -1,
+				     .flags = O_DIRECT,
+				     .recorded = true,
+				     .device = read->device,
+				     .inode = read->inode};
 	more = add_sums(tracer, thread, &file, read->offset, bytes, false, count);
 	file_close(&file);
 	return more;
@@ -188,8 +195,8 @@ void leave_getevents(struct tracer *tracer, struct thread *thread, struct event 
 		record[RECORD_OFFSET] = read.offset;
 		record[RECORD_BYTES] = event.res > 0 ? event.res : 0;
 		if (event.res > 0)
-			record[RECORD_CHUNKS] = sums_of_completion(tracer, thread, &read,
-								   event.res, sums);
+			record[RECORD_CHUNKS] =
+				sums_of_completion(tracer, thread, &read, event.res, sums);
 		sums += record[RECORD_CHUNKS];
 	}
 	exit->exit.records = words_of(records, done * RECORD_WORDS);

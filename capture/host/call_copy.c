@@ -14,6 +14,52 @@
 /* A copy may be short: that bounds the time that one call is held. */
 #define COPY_BYTES_MAX (64u << 20)
 
+/* Nothing but the file systems can be in the way of this copy. */
+static bool can_copy(const struct call_state *call)
+{
+	return call->file.regular && call->source.regular &&
+	       (call->file.recorded || call->source.recorded) &&
+	       (call->file.flags & O_ACCMODE) != O_RDONLY && !(call->file.flags & O_APPEND) &&
+	       (call->source.flags & O_ACCMODE) != O_WRONLY;
+}
+
+static const struct refusal *refusal_of(const struct tracer *tracer, const struct call_state *call)
+{
+	for (unsigned i = 0; i < tracer->refusal_count && i < REFUSALS; i++)
+		if (tracer->refusals[i].number == call->number &&
+		    tracer->refusals[i].device == call->file.device &&
+		    tracer->refusals[i].source_device == call->source.device)
+			return &tracer->refusals[i];
+	return NULL;
+}
+
+static void learn_refusal(struct tracer *tracer, const struct call_state *call, int64_t result)
+{
+	if (!can_copy(call) || refusal_of(tracer, call))
+		return;
+	tracer->refusals[tracer->refusal_count++ % REFUSALS] =
+		(struct refusal){.number = call->number,
+				 .error = result,
+				 .device = call->file.device,
+				 .source_device = call->source.device};
+}
+
+static bool is_refused_always(const struct tracer *tracer, const struct call_state *call)
+{
+	/* flags: copy_file_range() has none yet, and refuses them with another error */
+	return can_copy(call) && refusal_of(tracer, call) &&
+	       (call->row->stop == STOP_CLONES || !call->argument[5]);
+}
+
+static enum after_entry settle_refused(const struct tracer *tracer, const struct thread *thread,
+				       int64_t *result)
+{
+	if (!is_refused_always(tracer, &thread->call))
+		return CALL_GOES_ON;
+	*result = refusal_of(tracer, &thread->call)->error;
+	return CALL_MUST_BE_SKIPPED;
+}
+
 static bool uses_position(const struct thread *thread, uint8_t pointer)
 {
 	return !pointer || !argument_of(thread, pointer);
@@ -53,8 +99,8 @@ static void shorten(struct thread *thread)
 }
 
 /* Chunks of the destination that take bytes [begin, end) of the copy. */
-static void hash_copied(struct tracer *tracer, struct thread *thread, uint64_t begin,
-			uint64_t end, uint64_t *sums)
+static void hash_copied(struct tracer *tracer, struct thread *thread, uint64_t begin, uint64_t end,
+			uint64_t *sums)
 {
 	struct call_state *call = &thread->call;
 	struct view view = view_of(tracer, thread, &call->file);
@@ -80,8 +126,8 @@ static void hash_alike(struct tracer *tracer, struct thread *thread, uint64_t *s
 	uint64_t count = chunk_count(call->offset, call->bytes);
 	uint64_t end = call->offset + call->bytes;
 	uint64_t head = (CHUNK_BYTES - call->offset % CHUNK_BYTES) % CHUNK_BYTES;
-	bool ends_both = call->source_offset + call->bytes == call->source.size &&
-			 end >= call->file.size;
+	bool ends_both =
+		call->source_offset + call->bytes == call->source.size && end >= call->file.size;
 
 	memcpy(sums, call->source_sums, count * sizeof(*sums));
 	if (head)
@@ -108,6 +154,8 @@ void enter_copy(struct tracer *tracer, struct thread *thread, struct event *entr
 	const struct host_call *row = call->row;
 	uint64_t *sums;
 
+	if (row->settle && is_refused_always(tracer, call))
+		return; /* settle_copy() answers */
 	shorten(thread);
 	call->offset = copy_offset(thread, row->offset, &call->file);
 	call->source_offset = copy_offset(thread, row->source_offset, &call->source);
@@ -160,6 +208,8 @@ void leave_copy(struct tracer *tracer, struct thread *thread, struct event *exit
 	if (call->shortened)
 		argument_set(thread, call->row->bytes - 1, argument_of(thread, call->row->bytes));
 	forget(tracer, &call->file);
+	if (result == -EXDEV)
+		learn_refusal(tracer, call, result);
 	if (result <= 0)
 		return;
 	if (call->file.recorded)
@@ -169,9 +219,9 @@ void leave_copy(struct tracer *tracer, struct thread *thread, struct event *exit
 	if (chunk_count(call->source_offset, result) > call->source_sum_count)
 		hash_source(tracer, thread, result);
 	exit->exit.file_offset = call->source_offset;
-	exit->exit.sums = words_of(call->source_sums,
-				   call->source_sum_count ?
-				   chunk_count(call->source_offset, result) : 0);
+	exit->exit.sums =
+		words_of(call->source_sums,
+			 call->source_sum_count ? chunk_count(call->source_offset, result) : 0);
 }
 
 /* Shared blocks: nothing is written but metadata; both files are told. */
@@ -189,31 +239,19 @@ void enter_clone(struct tracer *tracer, struct thread *thread, struct event *ent
 	forget(tracer, &call->file);
 }
 
-static bool can_copy(const struct call_state *call)
-{
-	return call->file.recorded && call->source.recorded &&
-	       call->file.device == call->source.device &&
-	       (call->file.flags & O_ACCMODE) != O_RDONLY && !(call->file.flags & O_APPEND) &&
-	       (call->source.flags & O_ACCMODE) != O_WRONLY;
-}
-
 void leave_clone(struct tracer *tracer, struct thread *thread, struct event *exit)
 {
-	const struct call_state *call = &thread->call;
+	int64_t result = exit->exit.result;
 
-	forget(tracer, &call->file);
-	if (exit->exit.result == -EOPNOTSUPP && can_copy(call))
-		tracer->without_clones = call->file.device;
+	forget(tracer, &thread->call.file);
+	if (result == -EOPNOTSUPP || result == -EXDEV)
+		learn_refusal(tracer, &thread->call, result);
 }
 
 enum after_entry settle_clone(const struct tracer *tracer, const struct thread *thread,
 			      int64_t *result)
 {
-	const struct call_state *call = &thread->call;
-
-	*result = -EOPNOTSUPP;
-	return call->file.device == tracer->without_clones && can_copy(call)
-		       ? CALL_MUST_BE_SKIPPED : CALL_GOES_ON;
+	return settle_refused(tracer, thread, result);
 }
 
 /* Only of copy_file_range(): a copy from the end of a file on is one of 0 bytes. */
@@ -222,9 +260,14 @@ enum after_entry settle_copy(const struct tracer *tracer, const struct thread *t
 {
 	const struct call_state *call = &thread->call;
 
+	if (is_refused_always(tracer, call))
+		return settle_refused(tracer, thread, result);
 	*result = 0;
-	return can_copy(call) && call->source_offset >= call->source.size &&
+	return can_copy(call) && call->source.recorded &&
+			       call->source_offset >= call->source.size &&
 			       call->source_offset <= INT64_MAX && call->offset <= INT64_MAX &&
-			       call->file.inode != call->source.inode && !call->argument[5]
-		       ? CALL_MUST_BE_SKIPPED : CALL_GOES_ON;
+			       call->file.inode != call->source.inode &&
+			       call->file.device == call->source.device && !call->argument[5]
+		       ? CALL_MUST_BE_SKIPPED
+		       : CALL_GOES_ON;
 }

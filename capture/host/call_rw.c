@@ -4,7 +4,7 @@
  */
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "capture/host/call_work.h"
@@ -38,7 +38,8 @@ void enter_transfer(struct tracer *tracer, struct thread *thread, struct event *
 	call->bytes = take_parts(thread, argument_of(thread, row->buffer),
 				 argument_of(thread, row->bytes), row->vector);
 	call->offset = uses_position(thread) ? call->file.offset : argument_of(thread, row->offset);
-	if (!row->vector || !reserve_words(&tracer->numbers, &tracer->number_room, call->part_count))
+	if (!row->vector ||
+	    !reserve_words(&tracer->numbers, &tracer->number_room, call->part_count))
 		return;
 	for (unsigned i = 0; i < call->part_count; i++)
 		tracer->numbers[i] = call->parts[i].iov_len;
@@ -104,6 +105,12 @@ void leave_read(struct tracer *tracer, struct thread *thread, struct event *exit
 	exit->exit.sums = hash_read(tracer, thread, &call->file, call->offset, result);
 }
 
+/* Files of /proc and the like have more to read than their size says: they have no disk. */
+static bool ends_at_its_size(const struct file *file)
+{
+	return file->recorded || (file->regular && major(file->device) && file->size);
+}
+
 /* Nobody can have appended meanwhile: the thread's read is answered now. */
 enum after_entry settle_read(const struct tracer *tracer, const struct thread *thread,
 			     int64_t *result)
@@ -111,7 +118,7 @@ enum after_entry settle_read(const struct tracer *tracer, const struct thread *t
 	const struct call_state *call = &thread->call;
 
 	*result = 0;
-	if (!call->file.recorded || call->file.flags & O_DIRECT ||
+	if (!ends_at_its_size(&call->file) || call->file.flags & O_DIRECT ||
 	    (call->file.flags & O_ACCMODE) == O_WRONLY || call->offset < call->file.size ||
 	    call->offset > INT64_MAX || !call->bytes ||
 	    (call->row->flags && argument_of(thread, call->row->flags)))

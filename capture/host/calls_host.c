@@ -17,6 +17,7 @@
 
 #include "capture/host/call_work.h"
 #include "common/error.h"
+#include "common/fnv1a.h"
 
 /* include/linux/errno.h: results that user space never sees, the call is made again. */
 #define RESTART_FIRST 512
@@ -46,11 +47,40 @@ static struct text take_path(struct tracer *tracer, struct thread *thread, uint8
 	return path;
 }
 
-/* ---- what changes a file otherwise ---- */
-
 static void enter_change(struct tracer *tracer, struct thread *thread, struct event *entry)
 {
 	forget(tracer, &thread->call.file);
+}
+
+/* The first bytes of a chunk, zeros behind. */
+static void hash_head(struct tracer *tracer, struct thread *thread, const struct file *file,
+		      uint64_t offset, uint64_t bytes, uint64_t *sum)
+{
+	struct view view = view_of(tracer, thread, file);
+	uint8_t buffer[CHUNK_BYTES];
+
+	*sum = SUM_UNKNOWN;
+	if (!(file->flags & O_DIRECT) &&
+	    from_file_quietly(&view, offset, buffer, bytes) == (ssize_t)bytes)
+		*sum = fnv1a_zeros(fnv1a_update(FNV1A_BASIS, buffer, bytes), CHUNK_BYTES - bytes);
+	view_end(&view);
+}
+
+/* What will be left of the chunk that the new end lies in: its rest becomes zeros. */
+static void enter_truncate(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	const struct file *file = &thread->call.file;
+	uint64_t size = thread->call.argument[1], bytes = size % CHUNK_BYTES, *sums;
+
+	forget(tracer, file);
+	if (!file->recorded || file->fd < 0 || !bytes || size >= file->size)
+		return;
+	sums = sums_for(&tracer->sums, &tracer->sum_room, size - bytes, bytes);
+	if (!sums)
+		return;
+	hash_head(tracer, thread, file, size - bytes, bytes, sums);
+	entry->entry.file_offset = size - bytes;
+	entry->entry.sums = words_of(sums, 1);
 }
 
 static void leave_change(struct tracer *tracer, struct thread *thread, struct event *exit)
@@ -74,10 +104,9 @@ static enum after_entry settle_munmap(const struct tracer *tracer, const struct 
 {
 	*result = 0;
 	return thread->call.argument[0] % CHUNK_BYTES || !thread->call.argument[1]
-		       ? CALL_GOES_ON : CALL_NEEDS_NO_EXIT;
+		       ? CALL_GOES_ON
+		       : CALL_NEEDS_NO_EXIT;
 }
-
-/* ---- descriptors ---- */
 
 static void enter_close(struct tracer *tracer, struct thread *thread, struct event *entry)
 {
@@ -102,8 +131,7 @@ static enum after_entry settle_close(const struct tracer *tracer, const struct t
 static void leave_close_range(struct tracer *tracer, struct thread *thread, struct event *exit)
 {
 	if (!exit->exit.result && !(thread->call.argument[2] & CLOSE_RANGE_CLOEXEC))
-		process_forget(thread->process, thread->call.argument[0],
-			       thread->call.argument[1]);
+		process_forget(thread->process, thread->call.argument[0], thread->call.argument[1]);
 }
 
 static void leave_duplicate(struct tracer *tracer, struct thread *thread, struct event *exit)
@@ -121,25 +149,40 @@ static void leave_fcntl(struct tracer *tracer, struct thread *thread, struct eve
 		leave_duplicate(tracer, thread, exit);
 }
 
-/* ---- the table ---- */
-
 #define A(n) ARGUMENT(n)
 
-#define READ(...)                                                                     \
-	{.stop = STOP_ALWAYS, .fd = A(0), .buffer = A(1), .bytes = A(2),              \
-	 .enter = enter_transfer, .leave = leave_read, .settle = settle_read, .moves = transfer_moves, \
-	 __VA_ARGS__}
-#define WRITE(...)                                                                    \
-	{.stop = STOP_ALWAYS, .fd = A(0), .buffer = A(1), .bytes = A(2),              \
-	 .writes = true, .enter = enter_write, .leave = leave_write,                  \
-	 .moves = transfer_moves, __VA_ARGS__}
-#define COPY(error, ...)                                                              \
-	{.stop = STOP_ALWAYS, .copies = true, .refusal = error, .enter = enter_copy,  \
-	 .leave = leave_copy, .writes = true, .moves = copy_moves, __VA_ARGS__}
-#define CHANGE(...)                                                                   \
-	{.stop = STOP_ALWAYS, .enter = enter_change, .leave = leave_change, __VA_ARGS__}
-#define OPEN(...)  {.stop = STOP_ALWAYS, .opens = true, __VA_ARGS__}
-#define PLAIN(...) {.stop = STOP_ALWAYS, __VA_ARGS__}
+#define READ(...)                                                                    \
+	{                                                                            \
+		.stop = STOP_ALWAYS, .fd = A(0), .buffer = A(1), .bytes = A(2),      \
+		.enter = enter_transfer, .leave = leave_read, .settle = settle_read, \
+		.moves = transfer_moves, __VA_ARGS__                                 \
+	}
+#define WRITE(...)                                                                               \
+	{                                                                                        \
+		.stop = STOP_ALWAYS, .fd = A(0), .buffer = A(1), .bytes = A(2), .writes = true,  \
+		.enter = enter_write, .leave = leave_write, .moves = transfer_moves, __VA_ARGS__ \
+	}
+#define COPY(error, ...)                                                                    \
+	{                                                                                   \
+		.stop = STOP_ALWAYS, .copies = true, .refusal = error, .enter = enter_copy, \
+		.leave = leave_copy, .writes = true, .moves = copy_moves, __VA_ARGS__       \
+	}
+#define CHANGE(...)                                                                            \
+	{                                                                                      \
+		.stop = STOP_ALWAYS, .enter = enter_change, .leave = leave_change, __VA_ARGS__ \
+	}
+#define TRUNCATE(...)                                                                            \
+	{                                                                                        \
+		.stop = STOP_ALWAYS, .enter = enter_truncate, .leave = leave_change, __VA_ARGS__ \
+	}
+#define OPEN(...)                                               \
+	{                                                       \
+		.stop = STOP_ALWAYS, .opens = true, __VA_ARGS__ \
+	}
+#define PLAIN(...)                               \
+	{                                        \
+		.stop = STOP_ALWAYS, __VA_ARGS__ \
+	}
 
 /*
  * What copies are refused with: what makes cp, cat, install and mv of
@@ -159,12 +202,17 @@ const struct host_call host_calls[CALL_COUNT] = {
 
 	[CALL_copy_file_range] = COPY(ENOSYS, .source = A(0), .source_offset = A(1), .fd = A(2),
 				      .offset = A(3), .bytes = A(4), .settle = settle_copy),
-	[CALL_sendfile] = COPY(EINVAL, .fd = A(0), .source = A(1), .source_offset = A(2),
-			       .bytes = A(3)),
+	[CALL_sendfile] =
+		COPY(EINVAL, .fd = A(0), .source = A(1), .source_offset = A(2), .bytes = A(3)),
 	[CALL_splice] = COPY(EINVAL, .source = A(0), .source_offset = A(1), .fd = A(2),
 			     .offset = A(3), .bytes = A(4)),
-	[CALL_ioctl] = {.stop = STOP_CLONES, .fd = A(0), .copies = true, .refusal = EOPNOTSUPP,
-			.enter = enter_clone, .leave = leave_clone, .settle = settle_clone},
+	[CALL_ioctl] = {.stop = STOP_CLONES,
+			.fd = A(0),
+			.copies = true,
+			.refusal = EOPNOTSUPP,
+			.enter = enter_clone,
+			.leave = leave_clone,
+			.settle = settle_clone},
 
 	[CALL_open] = OPEN(.path = A(0)),
 	[CALL_creat] = OPEN(.path = A(0)),
@@ -178,8 +226,8 @@ const struct host_call host_calls[CALL_COUNT] = {
 	[CALL_fcntl] = {.stop = STOP_DUPLICATES, .fd = A(0), .leave = leave_fcntl},
 	[CALL_lseek] = PLAIN(.fd = A(0)),
 
-	[CALL_truncate] = CHANGE(.path = A(0), .names_file = true, .follows_links = true),
-	[CALL_ftruncate] = CHANGE(.fd = A(0)),
+	[CALL_truncate] = TRUNCATE(.path = A(0), .names_file = true, .follows_links = true),
+	[CALL_ftruncate] = TRUNCATE(.fd = A(0)),
 	[CALL_fallocate] = CHANGE(.fd = A(0)),
 	[CALL_unlink] = PLAIN(.path = A(0), .names_file = true),
 	[CALL_unlinkat] = PLAIN(.folder = A(0), .path = A(1), .names_file = true),
@@ -211,8 +259,6 @@ const struct host_call host_calls[CALL_COUNT] = {
 	[CALL_io_pgetevents] = PLAIN(.leave = leave_getevents),
 	[CALL_io_uring_setup] = PLAIN(.refusal = ENOSYS),
 };
-
-/* ---- entry and exit ---- */
 
 static void emit_exit(struct tracer *tracer, struct thread *thread, int64_t result)
 {
@@ -333,27 +379,31 @@ static void begin_entry(struct tracer *tracer, struct thread *thread, enum call 
 	entry->entry.abi = ABI_LINUX64;
 	entry->entry.number = call->number;
 	for (unsigned i = 0; i < 6 && call_table[number].arguments[i].style != ARGUMENT_NONE; i++)
-		entry->entry.argument[i] = call->argument[i]; /* not what registers hold by chance */
-	entry->entry.path = take_path(tracer, thread, row->path, row->folder, row->names_file,
-				      tracer->path[0]);
-	entry->entry.path2 = take_path(tracer, thread, row->path2, row->folder2,
-				       row->names_file2, tracer->path[1]);
+		entry->entry.argument[i] = call->argument[i]; /* not what happens to be there */
+	entry->entry.path =
+		take_path(tracer, thread, row->path, row->folder, row->names_file, tracer->path[0]);
+	entry->entry.path2 = take_path(tracer, thread, row->path2, row->folder2, row->names_file2,
+				       tracer->path[1]);
 }
 
-static bool is_refused(struct tracer *tracer, const struct host_call *row)
+static bool is_refused(struct tracer *tracer, const struct call_state *call)
 {
-	if (!row->refusal || (row->copies && tracer->options->copy_offload))
+	const struct host_call *row = call->row;
+
+	if (row->copies)
+		return !tracer->options->copy_offload &&
+		       (call->file.recorded || call->source.recorded);
+	if (!row->refusal)
 		return false;
-	if (!row->copies && !tracer->io_uring_warned) {
+	if (!tracer->io_uring_warned)
 		warn("A recorded program asked for io_uring, which the recorder does not follow: "
 		     "it was told that there is none");
-		tracer->io_uring_warned = true;
-	}
+	tracer->io_uring_warned = true;
 	return true;
 }
 
 enum after_entry host_call_enter(struct tracer *tracer, struct thread *thread, enum call number,
-			    int64_t *result)
+				 int64_t *result)
 {
 	const struct host_call *row = &host_calls[number];
 	struct call_state *call = &thread->call;
@@ -370,7 +420,7 @@ enum after_entry host_call_enter(struct tracer *tracer, struct thread *thread, e
 		end_call(tracer, thread);
 		return CALL_MUST_WAIT;
 	}
-	if (is_refused(tracer, row)) {
+	if (is_refused(tracer, call)) {
 		*result = -row->refusal;
 		after = CALL_MUST_BE_SKIPPED;
 	} else if (row->enter) {

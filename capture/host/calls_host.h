@@ -25,13 +25,13 @@ enum after_entry {
 	CALL_GOES_ON,	      /* ... and stop at the exit */
 	CALL_NEEDS_NO_EXIT,   /* the result is certain: its exit was reported */
 	CALL_MUST_BE_SKIPPED, /* likewise, and the tracer answers in the kernel's place */
-	CALL_MUST_WAIT,	      /* nothing was reported; try again after another thread's call */
+	CALL_MUST_WAIT,	      /* nothing was reported; try again when others' calls ended */
 };
 
 struct host_call {
 	enum stop_rule stop;
 	uint8_t fd, path, path2;
-	uint8_t folder, folder2;   /* what the paths start from */
+	uint8_t folder, folder2;      /* what the paths start from */
 	bool names_file, names_file2; /* tell which file the path is before the call changes that */
 	bool follows_links;
 	bool opens;  /* the result is a new descriptor */
@@ -58,7 +58,7 @@ extern const struct host_call host_calls[CALL_COUNT];
  * return. The call's number and arguments are in thread->call.
  */
 enum after_entry host_call_enter(struct tracer *tracer, struct thread *thread, enum call call,
-			    int64_t *result);
+				 int64_t *result);
 
 /* ... and has executed it. */
 void host_call_leave(struct tracer *tracer, struct thread *thread, int64_t result);

@@ -124,8 +124,8 @@ static ssize_t read_file(const struct transfer *transfer, uint64_t begin, uint64
 }
 
 /* The transfer's bytes [begin, end); true if all could be read. */
-static bool read_transfer(struct transfer *transfer, uint64_t begin, uint64_t end,
-			  uint8_t *buffer, uint64_t *got)
+static bool read_transfer(struct transfer *transfer, uint64_t begin, uint64_t end, uint8_t *buffer,
+			  uint64_t *got)
 {
 	*got = 0;
 	if (!transfer->broken)
@@ -164,13 +164,11 @@ static void hash_bytes(struct batch *batch, uint64_t bytes)
 }
 
 /* The sums of what lies in chunker->batch->buffer; *tail is the last chunk's state. */
-static void hash(struct chunker *chunker, uint64_t bytes, uint64_t *sums,
-		 struct chunk_state *tail)
+static void hash(struct chunker *chunker, uint64_t bytes, uint64_t *sums, struct chunk_state *tail)
 {
 	struct batch *batch = chunker->batch;
 
-	if (bytes != chunker->last->bytes ||
-	    memcmp(batch->buffer, chunker->last->buffer, bytes)) {
+	if (bytes != chunker->last->bytes || memcmp(batch->buffer, chunker->last->buffer, bytes)) {
 		hash_bytes(batch, bytes);
 		chunker->batch = chunker->last;
 		chunker->last = batch;
@@ -246,8 +244,8 @@ static void hash_from(struct chunker *chunker, struct transfer *transfer, uint64
 }
 
 /* The part of an append that goes into a chunk whose beginning is remembered. */
-static void append(struct chunker *chunker, struct transfer *transfer, uint64_t end,
-		   uint64_t *sums, struct chunk_state *tail)
+static void append(struct chunker *chunker, struct transfer *transfer, uint64_t end, uint64_t *sums,
+		   struct chunk_state *tail)
 {
 	uint64_t got;
 
@@ -265,8 +263,8 @@ void chunk_sums_of_write(struct chunker *chunker, const struct chunk_source *sou
 			 const struct chunk_file *file, uint64_t offset, uint64_t bytes,
 			 uint64_t *sums, struct chunk_state *after)
 {
-	struct transfer transfer = {.source = source, .file_size = file->size,
-				    .begin = offset, .end = offset + bytes};
+	struct transfer transfer = {
+		.source = source, .file_size = file->size, .begin = offset, .end = offset + bytes};
 	uint64_t at = offset / CHUNK_BYTES * CHUNK_BYTES;
 
 	*after = recall(chunker, file, offset / CHUNK_BYTES);
@@ -274,9 +272,9 @@ void chunk_sums_of_write(struct chunker *chunker, const struct chunk_source *sou
 	if (!bytes)
 		return;
 	if (after->bytes && after->bytes == offset - at && file->size == offset) {
-		append(chunker, &transfer, transfer.end < at + CHUNK_BYTES ? transfer.end
-									    : at + CHUNK_BYTES,
-		       sums++, after);
+		append(chunker, &transfer,
+		       transfer.end < at + CHUNK_BYTES ? transfer.end : at + CHUNK_BYTES, sums++,
+		       after);
 		at += CHUNK_BYTES;
 	}
 	if (at < transfer.end)
@@ -289,8 +287,8 @@ void chunk_sums_of_read(struct chunker *chunker, const struct chunk_source *sour
 			const struct chunk_file *file, uint64_t offset, uint64_t bytes,
 			uint64_t *sums)
 {
-	struct transfer transfer = {.source = source, .file_size = file->size,
-				    .begin = offset, .end = offset + bytes};
+	struct transfer transfer = {
+		.source = source, .file_size = file->size, .begin = offset, .end = offset + bytes};
 	uint64_t at = offset / CHUNK_BYTES * CHUNK_BYTES;
 	struct chunk_state tail = recall(chunker, file, offset / CHUNK_BYTES);
 

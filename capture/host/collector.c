@@ -51,8 +51,6 @@ static void nap(void)
 	nanosleep(&time, NULL);
 }
 
-/* ---- the drainer: a thread of its own, since the ring that it fills may be full ---- */
-
 static void drain(struct collector *c)
 {
 	uint64_t until_ns = truth_probe_drain(c->probe);
@@ -73,8 +71,6 @@ static void *drain_truth(void *argument)
 	atomic_store(&c->truth_until_ns, UINT64_MAX);
 	return NULL;
 }
-
-/* ---- the merger ---- */
 
 static void write_event(struct collector *c, struct event *event)
 {
@@ -190,8 +186,6 @@ static void *merge(void *argument)
 	write_loss(c);
 	return NULL;
 }
-
-/* ---- the recorder's side ---- */
 
 static void write_attributes(struct collector *c, const struct attribute_event *attributes,
 			     size_t count)

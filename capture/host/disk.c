@@ -66,8 +66,6 @@ struct request {
 	uint64_t id; /* 0: not recorded */
 };
 
-/* ---- events ---- */
-
 /* False when the recorder is gone: the disk then goes on without it until the unmount. */
 static void push(struct disk *disk, struct event *event)
 {
@@ -150,8 +148,6 @@ static void complete(const struct request *r, int error, const struct digest *di
 	push(r->disk, &event);
 	pthread_mutex_unlock(&r->disk->order);
 }
-
-/* ---- requests ---- */
 
 static struct request request(fuse_req_t req)
 {
@@ -360,8 +356,6 @@ static const struct fuse_lowlevel_ops operations = {
 	.fallocate = serve_discard,
 };
 
-/* ---- the process ---- */
-
 /* The disk must not wait for memory that only its own writes can free. */
 static void avoid_deadlock(void)
 {
@@ -439,8 +433,6 @@ static void run_process(struct disk *disk, int go)
 	state_remove(disk->options.folder);
 	_exit(status);
 }
-
-/* ---- the recorder's side ---- */
 
 /* An open-file lock, as QEMU takes too; it lasts until the disk's process ends. */
 static int claim(int fd, const char *image)

@@ -26,9 +26,9 @@ static int trace_values(scmp_filter_ctx filter, int number, unsigned argument,
 	int error = 0;
 
 	for (unsigned i = 0; i < count && !error; i++)
-		error = seccomp_rule_add(filter, SCMP_ACT_TRACE(0), number, 1,
-					 SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, LOW_HALF,
-						  values[i]));
+		error = seccomp_rule_add(
+			filter, SCMP_ACT_TRACE(0), number, 1,
+			SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, LOW_HALF, values[i]));
 	return error;
 }
 
@@ -57,7 +57,7 @@ static int set_attributes(scmp_filter_ctx filter)
 {
 	int error;
 
-	/* Other architectures' calls (32-bit programs) come to the tracer too, which counts them. */
+	/* Calls of 32-bit programs come to the tracer, too: it counts them. */
 	error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_TRACE(0));
 	if (error)
 		return error;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,20 +41,40 @@ static void add_if(struct provenance *p, const char *name, const char *value)
 		add(p, name, "%s", value);
 }
 
-/* The words with blanks between them; NULL without memory. */
+static bool is_plain(const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=./,:@%";
+
+	return *word && !word[strspn(word, plain)];
+}
+
+/* In single quotes; one inside becomes '\''. */
+static char *quote(char *at, const char *word)
+{
+	*at++ = '\'';
+	for (; *word; word++)
+		at = *word == '\'' ? stpcpy(at, "'\\''") : stpncpy(at, word, 1);
+	*at++ = '\'';
+	return at;
+}
+
+/* The words as a shell would take them; NULL without memory. */
 static char *join(char *const *words)
 {
 	size_t bytes = 1;
 	char *text, *at;
 
 	for (char *const *word = words; *word; word++)
-		bytes += strlen(*word) + 1;
+		bytes += 4 * strlen(*word) + 3;
 	at = text = malloc(bytes);
 	for (char *const *word = words; text && *word; word++) {
 		if (word != words)
 			*at++ = ' ';
-		at = stpcpy(at, *word);
+		at = is_plain(*word) ? stpcpy(at, *word) : quote(at, *word);
 	}
+	if (text)
+		*at = '\0';
 	return text;
 }
 

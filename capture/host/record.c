@@ -46,8 +46,6 @@ struct session {
 	int status;	/* as wait(2) has it: of the command, or of the first --then that failed */
 };
 
-/* ---- signals ---- */
-
 static volatile sig_atomic_t stop_signal, tracing;
 
 /*
@@ -80,8 +78,6 @@ static int check_stop(void)
 {
 	return stop_signal ? fail("ended by SIG%s", sigabbrev_np(stop_signal)) : 0;
 }
-
-/* ---- before ---- */
 
 static int check_folder(const char *path)
 {
@@ -197,8 +193,6 @@ static int prepare(struct session *s)
 	return status || check_stop() ? -1 : 0;
 }
 
-/* ---- recording ---- */
-
 static int start_recording(struct session *s)
 {
 	struct collector_options options = {
@@ -289,8 +283,6 @@ static int begin(struct session *s)
 		return -1;
 	return start_recording(s);
 }
-
-/* ---- after ---- */
 
 /* The map is read from a mount of its own, unrecorded, so that reading it leaves no trace. */
 static int map_extents(struct session *s)

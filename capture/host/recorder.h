@@ -21,15 +21,13 @@
 #include "capture/event.h"
 #include "capture/host/ring.h"
 
-/* ---- tracer.c ---- */
-
 struct tracer_options {
-	char **command;		/* argv of CMD */
-	const char *folder;	/* its working folder */
-	uint64_t mount_device;	/* st_dev of the recorded file system */
-	uint64_t mount_id;	/* statx stx_mnt_id of it: Btrfs subvolumes have other st_dev */
-	bool copy_offload;	/* false: copy_file_range, FICLONE and the like fail */
-	bool skip_misaligned;	/* don't read what is missing of a chunk; count it */
+	char **command;	       /* argv of CMD */
+	const char *folder;    /* its working folder */
+	uint64_t mount_device; /* st_dev of the recorded file system */
+	uint64_t mount_id;     /* statx stx_mnt_id of it: Btrfs subvolumes have other st_dev */
+	bool copy_offload;     /* false: copy_file_range, FICLONE and the like fail */
+	bool skip_misaligned;  /* don't read what is missing of a chunk; count it */
 	struct ring *ring;
 };
 
@@ -42,8 +40,6 @@ int trace_command(const struct tracer_options *options, int *status);
 
 /* From a signal handler: hands SIGINT, SIGTERM and the like on to the command. */
 void tracer_forward_signal(int signal);
-
-/* ---- truth.c ---- */
 
 struct truth_probe;
 

@@ -19,7 +19,9 @@
 
 struct ring;
 
-/* bytes: a power of two; the longest record is a quarter of it. NULL with errno set. */
+/*
+ * The process that calls this is the consumer: a producer that waits is told of
+ * its death by its pidfd. bytes: a power of two; the longest record is a quarter of it. NULL with errno set. */
 struct ring *ring_new(size_t bytes);
 void ring_free(struct ring *ring);
 

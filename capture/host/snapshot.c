@@ -64,8 +64,8 @@ static uint64_t open_file_of(pid_t pid, int fd, const int *fds, unsigned count)
 	return syscall(SYS_kcmp, pid, pid, KCMP_FILE, fd, fd) == 0 ? fd + 1 : 0;
 }
 
-static void emit_descriptor(struct tracer *tracer, struct thread *thread, int fd,
-			    const int *fds, unsigned count)
+static void emit_descriptor(struct tracer *tracer, struct thread *thread, int fd, const int *fds,
+			    unsigned count)
 {
 	pid_t pid = thread->process->pid;
 	char name[32], path[PATH_MAX];
@@ -128,7 +128,8 @@ static bool parse_map(const char *line, struct map_event *map)
 
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
 		   &map->address, &end, rights, &map->offset, &major, &minor, &map->inode,
-		   &path) < 7 || !map->inode)
+		   &path) < 7 ||
+	    !map->inode)
 		return false;
 	map->bytes = end - map->address;
 	map->device = makedev(major, minor);

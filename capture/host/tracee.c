@@ -200,10 +200,9 @@ static void set_facts(const struct tracer *tracer, struct file *file, const stru
 	file->links = facts->stx_nlink;
 	file->size = facts->stx_size;
 	file->regular = S_ISREG(facts->stx_mode);
-	file->recorded = file->regular &&
-			 (file->device == tracer->options->mount_device ||
-			  (facts->stx_mask & STATX_MNT_ID &&
-			   facts->stx_mnt_id == tracer->options->mount_id));
+	file->recorded = file->regular && (file->device == tracer->options->mount_device ||
+					   (facts->stx_mask & STATX_MNT_ID &&
+					    facts->stx_mnt_id == tracer->options->mount_id));
 }
 
 static bool descriptors_open(struct thread *thread)
@@ -243,8 +242,8 @@ void file_close(struct file *file)
 	file->fd = -1;
 }
 
-bool path_stat(const struct tracer *tracer, struct thread *thread, int folder,
-	       const char *path, bool follow, struct file *file)
+bool path_stat(const struct tracer *tracer, struct thread *thread, int folder, const char *path,
+	       bool follow, struct file *file)
 {
 	char from_root[PATH_MAX + 32];
 	int flags = AT_STATX_DONT_SYNC | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
@@ -334,6 +333,20 @@ static void set_thread(struct event *event, struct thread *thread)
 	thread->held_from_ns = event->time_ns;
 }
 
+/* A transfer of gigabytes may have more checksums than a ring can hold: it goes without. */
+static bool drop_sums(struct tracer *tracer, struct event *event)
+{
+	struct words *sums = event->kind == EVENT_ENTRY ? &event->entry.sums : &event->exit.sums;
+
+	if (event->kind != EVENT_ENTRY && event->kind != EVENT_EXIT)
+		return false;
+	if (event->kind == EVENT_EXIT && !sums->count)
+		sums = &event->exit.written;
+	tracer->skipped_chunks += sums->count;
+	sums->count = 0;
+	return true;
+}
+
 void emit_event(struct tracer *tracer, struct thread *thread, struct event *event)
 {
 	int error;
@@ -344,6 +357,8 @@ void emit_event(struct tracer *tracer, struct thread *thread, struct event *even
 	if (thread)
 		set_thread(event, thread);
 	error = ring_push(tracer->options->ring, event);
+	if (error == -EMSGSIZE && drop_sums(tracer, event))
+		error = ring_push(tracer->options->ring, event);
 	if (!error)
 		return;
 	tracer->broken = true;
@@ -370,8 +385,7 @@ void emit_file(struct tracer *tracer, struct thread *thread, int fd, const struc
 	emit_event(tracer, thread, &event);
 }
 
-void file_tell_always(struct tracer *tracer, struct thread *thread, int fd,
-			const struct file *file)
+void file_tell_always(struct tracer *tracer, struct thread *thread, int fd, const struct file *file)
 {
 	char path[PATH_MAX], link[32];
 	ssize_t bytes;

@@ -21,6 +21,7 @@
 #include "capture/host/recorder.h"
 
 #define THREAD_BUCKETS 1024u
+#define REFUSALS       8u
 
 /* An open file of a traced process, through a duplicate of our own. */
 struct file {
@@ -70,7 +71,7 @@ struct call_state {
 	uint64_t *source_sums; /* of a copy inside the kernel, hashed at the entry */
 	uint64_t source_sum_count, source_sum_room;
 	bool shortened; /* argument[] is what the program passed, the register has less */
-	bool moves;	/* it uses the position of its open file, or appends: in tracer->moving */
+	bool moves;	/* uses the position of its open file, or appends: in tracer->moving */
 };
 
 enum thread_state {
@@ -94,6 +95,16 @@ struct thread {
 	struct call_state call;
 };
 
+/*
+ * A copy inside the kernel that two file systems were seen to refuse, whatever
+ * the file: the next ones are answered without asking the kernel.
+ */
+struct refusal {
+	uint32_t number;
+	int error;
+	uint64_t device, source_device;
+};
+
 struct tracer {
 	const struct tracer_options *options;
 	struct chunker *chunker;
@@ -106,22 +117,21 @@ struct tracer {
 	struct thread *moving;
 	unsigned waiting;
 	pid_t command;
-	int status; /* of the command */
+	int status;	 /* of the command */
 	uint64_t spaces; /* how many address spaces there have been */
-	bool broken; /* recording failed (it was said why); everything is killed */
+	bool broken;	 /* recording failed (it was said why); everything is killed */
 	bool monitoring; /* the command has been executed */
 	bool io_uring_warned;
-	uint64_t without_clones; /* a device that was seen to refuse FICLONE */
+	struct refusal refusals[REFUSALS];
+	unsigned refusal_count;	 /* ever; the latest REFUSALS are kept */
 	uint64_t foreign_calls;	 /* of 32-bit programs: not covered */
-	uint64_t skipped_chunks; /* partly written or read, and skip_misaligned */
+	uint64_t skipped_chunks; /* partly written or read, and skip_misaligned; too many */
 	uint64_t *sums, *written;
 	size_t sum_room, written_room;
 	uint64_t *numbers; /* lengths, records */
 	size_t number_room;
 	char path[2][PATH_MAX];
 };
-
-/* ---- threads and processes ---- */
 
 struct thread *thread_find(struct tracer *tracer, pid_t tid);
 
@@ -142,8 +152,6 @@ bool process_leave(struct process *process);
 struct told process_told(const struct process *process, int fd);
 void process_tell(struct process *process, int fd, struct told told);
 void process_forget(struct process *process, unsigned first, unsigned last);
-
-/* ---- a look inside ---- */
 
 /* How many bytes, from the front, could be read. */
 size_t memory_read(const struct thread *thread, uint64_t address, void *buffer, size_t bytes);
@@ -168,8 +176,6 @@ void thread_clock(struct thread *thread);
 
 /* Sets the register of an argument of the call that the thread is stopped at. */
 void argument_set(const struct thread *thread, unsigned argument, uint64_t value);
-
-/* ---- events ---- */
 
 /*
  * Completes the header (time, held time, the thread if there is one) and

@@ -31,10 +31,9 @@
 #include "capture/host/calls_host.h"
 #include "common/error.h"
 
-#define TRACE_OPTIONS                                                                 \
-	(PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |           \
-	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |           \
-	 PTRACE_O_EXITKILL)
+#define TRACE_OPTIONS                                                                             \
+	(PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
+	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
 
 /* With PTRACE_O_TRACESYSGOOD, how a stop at a system call's exit is told from a SIGTRAP. */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
@@ -60,8 +59,6 @@ void tracer_forward_signal(int signal)
 	errno = saved;
 }
 
-/* ---- letting threads go on ---- */
-
 static void go_on(struct thread *thread, int signal)
 {
 	thread->held_from_ns = 0;
@@ -83,8 +80,6 @@ static void look_at_registers(struct thread *thread, struct user_regs_struct *re
 	thread->stack = registers->rsp;
 	thread->fs_base = registers->fs_base;
 }
-
-/* ---- system calls ---- */
 
 static void skip_call(struct thread *thread, int64_t result)
 {
@@ -157,8 +152,6 @@ static void handle_exit(struct tracer *tracer, struct thread *thread)
 	host_call_leave(tracer, thread, info.exit.rval);
 }
 
-/* ---- processes ---- */
-
 static uint64_t new_space(struct tracer *tracer)
 {
 	return ++tracer->spaces;
@@ -200,12 +193,13 @@ static int join(struct tracer *tracer, struct thread *child, struct thread *pare
 		child->process->threads++;
 		return 0;
 	}
-	child->process = process_new(child->tid, flags & CLONE_VM ? parent->process->space
-								  : new_space(tracer),
+	child->process = process_new(child->tid,
+				     flags & CLONE_VM ? parent->process->space : new_space(tracer),
 				     parent->process);
-	return child->process ? 0
-			      : fail("Out of memory for traced process %d; record a smaller command",
-				     child->tid);
+	if (!child->process)
+		return fail("Out of memory for traced process %d; record a smaller command",
+			    child->tid);
+	return 0;
 }
 
 static void handle_child(struct tracer *tracer, struct thread *parent)
@@ -222,12 +216,16 @@ static void handle_child(struct tracer *tracer, struct thread *parent)
 		child = thread_new(tracer, tid);
 	else if (child->state != THREAD_UNCLAIMED)
 		return;
+	tracer->broken = tracer->broken || !child;
+	if (!child)
+		return;
 	event_init(&event, EVENT_FORK);
 	look_at_registers(parent, &registers);
 	thread_clock(parent);
 	describe_child(parent, &registers, &event.fork);
-	if (!child || join(tracer, child, parent, event.fork.flags) < 0) {
+	if (join(tracer, child, parent, event.fork.flags) < 0) {
 		tracer->broken = true;
+		thread_free(tracer, child);
 		return;
 	}
 	child->stack = event.fork.child_stack;
@@ -379,8 +377,6 @@ static void handle_end(struct tracer *tracer, struct thread *thread, int status)
 		kill(signal_target, forwarded_signal);
 }
 
-/* ---- stops ---- */
-
 static bool stops_group(int signal)
 {
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
@@ -488,8 +484,6 @@ static void trace_all(struct tracer *tracer)
 	}
 }
 
-/* ---- the command ---- */
-
 /* What the new process says through a pipe where it could not become the command. */
 struct start_failure {
 	int error;
@@ -508,8 +502,8 @@ static void start_failed(int fd, int error, const char *step)
 }
 
 /* In the new process, once it is traced. */
-static void become_command(const struct tracer_options *options, const sigset_t *mask,
-			   int go_fd, int failure_fd)
+static void become_command(const struct tracer_options *options, const sigset_t *mask, int go_fd,
+			   int failure_fd)
 {
 	char byte;
 	int error;
@@ -574,9 +568,10 @@ static int check_started(const struct tracer *tracer, int failure_fd)
 		return 0;
 	if (read(failure_fd, &failure, sizeof(failure)) != sizeof(failure))
 		return fail("The command was killed before it could start; run it again");
-	return fail_errno(failure.error, "Can't %.32s the command %s (in %s); check that it runs "
-			  "there without the recorder", failure.step, tracer->options->command[0],
-			  tracer->options->folder);
+	return fail_errno(failure.error,
+			  "Can't %.32s the command %s (in %s); check that it runs "
+			  "there without the recorder",
+			  failure.step, tracer->options->command[0], tracer->options->folder);
 }
 
 /* The threads' descriptors are many; the command's own limit stays what it was. */

@@ -31,8 +31,9 @@ size_t from_memory(void *context, uint64_t at, void *buffer, size_t bytes)
 		       at + done >= view->part_begin + view->parts[view->part].iov_len)
 			view->part_begin += view->parts[view->part++].iov_len;
 		begin = at + done - view->part_begin;
-		for (unsigned i = view->part; i < view->part_count && count < REMOTE_PARTS &&
-					      done + local.iov_len < bytes; i++) {
+		for (unsigned i = view->part;
+		     i < view->part_count && count < REMOTE_PARTS && done + local.iov_len < bytes;
+		     i++) {
 			size_t length = view->parts[i].iov_len - begin;
 
 			if (length > bytes - done - local.iov_len)
@@ -102,12 +103,15 @@ static ssize_t from_file_skipped(void *context, uint64_t offset, void *buffer, s
 	return -1;
 }
 
-struct view view_of(struct tracer *tracer, const struct thread *thread,
-			   const struct file *file)
+struct view view_of(struct tracer *tracer, const struct thread *thread, const struct file *file)
 {
-	return (struct view){.tracer = tracer, .thread = thread, .parts = thread->call.parts,
+	return (struct view){.tracer = tracer,
+			     .thread = thread,
+			     .parts = thread->call.parts,
 			     .part_count = thread->call.part_count,
-			     .source_fd = thread->call.source.fd, .fd = file->fd, .own_fd = -1};
+			     .source_fd = thread->call.source.fd,
+			     .fd = file->fd,
+			     .own_fd = -1};
 }
 
 void view_end(struct view *view)
@@ -143,12 +147,12 @@ uint64_t *sums_for(uint64_t **words, size_t *room, uint64_t offset, uint64_t byt
 	return count && reserve_words(words, room, count) ? *words : NULL;
 }
 
-struct words hash_written(struct tracer *tracer, struct thread *thread,
-				 const struct file *file, uint64_t offset, uint64_t bytes)
+struct words hash_written(struct tracer *tracer, struct thread *thread, const struct file *file,
+			  uint64_t offset, uint64_t bytes)
 {
 	struct view view = view_of(tracer, thread, file);
-	struct chunk_source source = {.transfer = from_memory,
-				      .file = reader_of(tracer, file, true), .context = &view};
+	struct chunk_source source = {
+		.transfer = from_memory, .file = reader_of(tracer, file, true), .context = &view};
 	struct chunk_file chunks = identity(file, file->size);
 	uint64_t *sums = sums_for(&tracer->sums, &tracer->sum_room, offset, bytes);
 
@@ -159,12 +163,12 @@ struct words hash_written(struct tracer *tracer, struct thread *thread,
 	return words_of(sums, chunk_count(offset, bytes));
 }
 
-struct words hash_read(struct tracer *tracer, struct thread *thread,
-			      const struct file *file, uint64_t offset, uint64_t bytes)
+struct words hash_read(struct tracer *tracer, struct thread *thread, const struct file *file,
+		       uint64_t offset, uint64_t bytes)
 {
 	struct view view = view_of(tracer, thread, file);
-	struct chunk_source source = {.transfer = from_memory,
-				      .file = reader_of(tracer, file, false), .context = &view};
+	struct chunk_source source = {
+		.transfer = from_memory, .file = reader_of(tracer, file, false), .context = &view};
 	/* A read up to the size at the entry ended there. */
 	struct chunk_file chunks =
 		identity(file, offset + bytes == file->size ? file->size : UINT64_MAX);
@@ -175,8 +179,8 @@ struct words hash_read(struct tracer *tracer, struct thread *thread,
 	return words_of(sums, chunk_count(offset, bytes));
 }
 
-void hash_file(struct tracer *tracer, struct thread *thread, const struct file *file,
-		      bool quietly, uint64_t offset, uint64_t bytes, uint64_t *sums)
+void hash_file(struct tracer *tracer, struct thread *thread, const struct file *file, bool quietly,
+	       uint64_t offset, uint64_t bytes, uint64_t *sums)
 {
 	struct view view = view_of(tracer, thread, file);
 	struct chunk_source source = {.context = &view};
@@ -188,8 +192,7 @@ void hash_file(struct tracer *tracer, struct thread *thread, const struct file *
 	view_end(&view);
 }
 
-uint64_t take_parts(struct thread *thread, uint64_t address,
-			   uint64_t count, bool vector)
+uint64_t take_parts(struct thread *thread, uint64_t address, uint64_t count, bool vector)
 {
 	struct call_state *call = &thread->call;
 	unsigned parts = !vector ? 1 : count < IOV_MAX ? count : IOV_MAX;

@@ -77,7 +77,7 @@ struct words hash_read(struct tracer *tracer, struct thread *thread, const struc
 		       uint64_t offset, uint64_t bytes);
 
 /* The chunks of a file as they are now, into sums[chunk_count()]. */
-void hash_file(struct tracer *tracer, struct thread *thread, const struct file *file,
-	       bool quietly, uint64_t offset, uint64_t bytes, uint64_t *sums);
+void hash_file(struct tracer *tracer, struct thread *thread, const struct file *file, bool quietly,
+	       uint64_t offset, uint64_t bytes, uint64_t *sums);
 
 #endif

@@ -85,8 +85,6 @@ struct truth_probe {
 	uint64_t lost;	       /* for want of memory, or of a consumer */
 };
 
-/* ---- What a record means ---- */
-
 struct verdict {
 	enum chunk_class what;
 	enum truth_source source;
@@ -185,8 +183,6 @@ static void deliver(struct truth_probe *probe, const struct truth_record *record
 		probe->lost++;
 }
 
-/* ---- Out of the kernel, in order ---- */
-
 static int hold(void *context, void *data, size_t bytes)
 {
 	struct truth_probe *probe = context;
@@ -274,8 +270,6 @@ uint64_t truth_probe_lost(const struct truth_probe *probe)
 		lost += info.recursion_misses;
 	return lost;
 }
-
-/* ---- Start and end ---- */
 
 /* Whether the enumerator has that name; its value into *mask as a bit. */
 static void match_flag(struct truth_probe *probe, const char *name, int64_t value)

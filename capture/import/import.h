@@ -27,9 +27,9 @@ struct importer {
 };
 
 /* Registers the ops struct that follows it. */
-#define IMPORTER(identifier)                                                                       \
-	static const struct importer identifier##_importer;                                        \
-	COMPONENT(identifier##_importer, identifier##_importer.head);                              \
+#define IMPORTER(identifier)                                          \
+	static const struct importer identifier##_importer;           \
+	COMPONENT(identifier##_importer, identifier##_importer.head); \
 	static const struct importer identifier##_importer =
 
 /*

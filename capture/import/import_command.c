@@ -35,7 +35,7 @@ static ssize_t read_head(const char *path, void *head)
 
 static const struct importer *recognise(const void *head, size_t bytes)
 {
-	component_for_each(entry) {
+	component_for_each (entry) {
 		const struct importer *importer = container_of(*entry, struct importer, head);
 
 		if (!strcmp((*entry)->kind, "import") && importer->recognise(head, bytes))
@@ -121,8 +121,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->input)
-			argp_error(state, "which format and which file? `sky list import` shows the "
-					  "formats");
+			argp_error(state, "which format and which file? `sky list import` shows "
+					  "the formats");
 		if (!a->output)
 			argp_error(state, "where to? Say -o FILE");
 		return 0;
@@ -152,7 +152,8 @@ static int run_import(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	format = component_find("import", a.format);
 	if (!format) {
-		fail("there is no importer \"%s\"; `sky list import` shows what there is", a.format);
+		fail("there is no importer \"%s\"; `sky list import` shows what there is",
+		     a.format);
 		return 2;
 	}
 	if (import_file(container_of(format, struct importer, head), a.input, a.output))

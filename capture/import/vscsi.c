@@ -24,7 +24,7 @@
 #include "common/error.h"
 #include "import.h"
 
-#define NS_PER_US 1000u
+#define NS_PER_US	  1000u
 /* What no request, disk or time of a real trace reaches: beyond it the units are wrong. */
 #define REQUEST_BYTES_MAX (64u << 20)
 #define SECTOR_MAX	  (1ull << 50)
@@ -45,10 +45,23 @@ struct layout {
 };
 
 static const struct layout layouts[] = {
-	{.name = "vscsi version 1", .version = 1, .bytes = 32, .length_at = 4, .command_at = 12,
-	 .version_at = 14, .sector_at = 16, .time_at = 24},
-	{.name = "vscsi version 2", .version = 2, .bytes = 40, .command_at = 0, .version_at = 2,
-	 .length_at = 8, .sector_at = 16, .time_at = 24, .response_at = 32},
+	{.name = "vscsi version 1",
+	 .version = 1,
+	 .bytes = 32,
+	 .length_at = 4,
+	 .command_at = 12,
+	 .version_at = 14,
+	 .sector_at = 16,
+	 .time_at = 24},
+	{.name = "vscsi version 2",
+	 .version = 2,
+	 .bytes = 40,
+	 .command_at = 0,
+	 .version_at = 2,
+	 .length_at = 8,
+	 .sector_at = 16,
+	 .time_at = 24,
+	 .response_at = 32},
 };
 
 /* SCSI operation codes (SBC-3): READ and WRITE of 6, 10, 12 and 16 bytes. */
@@ -140,8 +153,6 @@ static bool vscsi_recognise(const void *first, size_t bytes)
 	return layout_of(first, bytes) != NULL;
 }
 
-/* ---- Records ---- */
-
 static const char *wrong_with(const struct layout *layout, const uint8_t *record)
 {
 	if (!has_version(layout, record))
@@ -232,8 +243,6 @@ static int advance(struct vscsi *v)
 	return rc < 0 ? -1 : 0;
 }
 
-/* ---- What is in flight ---- */
-
 static bool earlier(const struct completion *a, const struct completion *b)
 {
 	return a->time_ns < b->time_ns || (a->time_ns == b->time_ns && a->id < b->id);
@@ -248,7 +257,8 @@ static int make_room(struct vscsi *v)
 		return 0;
 	if (v->in_flight == IN_FLIGHT_MAX)
 		return fail("%s: more than %u requests are in flight at record %" PRIu64
-			    "; are its times in us?", v->path, IN_FLIGHT_MAX, v->record);
+			    "; are its times in us?",
+			    v->path, IN_FLIGHT_MAX, v->record);
 	heap = realloc(v->heap, room * sizeof(*heap));
 	if (!heap)
 		return fail("out of memory for the requests in flight of %s", v->path);
@@ -285,8 +295,6 @@ static struct completion heap_pop(struct vscsi *v)
 	v->heap[i] = last;
 	return first;
 }
-
-/* ---- Events ---- */
 
 static void begin_event(struct vscsi *v, struct event *event, enum event_kind kind,
 			uint64_t time_ns)
@@ -346,7 +354,13 @@ static void add_tail_attributes(struct vscsi *v)
 		 v->raised);
 	if (v->raised)
 		warn("%s: %" PRIu64 " of %" PRIu64 " records are earlier than the one before "
-		     "them; they take its time", v->path, v->raised, v->record);
+		     "them; they take its time",
+		     v->path, v->raised, v->record);
+}
+
+static bool completion_is_next(const struct vscsi *v)
+{
+	return v->in_flight && (!v->has_next || v->heap[0].time_ns <= v->next.time_ns);
 }
 
 static ssize_t vscsi_read(struct source *source, struct event *events, size_t max)
@@ -357,7 +371,7 @@ static ssize_t vscsi_read(struct source *source, struct event *events, size_t ma
 	for (n = 0; n < max; n++) {
 		if (v->attributes_done < v->attribute_count) {
 			emit_attribute(v, &events[n]);
-		} else if (v->in_flight && (!v->has_next || v->heap[0].time_ns <= v->next.time_ns)) {
+		} else if (completion_is_next(v)) {
 			emit_completion(v, &events[n]);
 		} else if (v->has_next) {
 			if (emit_request(v, &events[n]))
@@ -439,14 +453,16 @@ static struct source *vscsi_open(const char *path)
 	return &v->source;
 }
 
-IMPORTER(vscsi) {
-	.head = {
-		.kind = "import",
-		.name = "vscsi",
-		.summary = "VMware vscsi traces (CloudPhysics), versions 1 and 2",
-		.source = "C. Waldspurger et al., Efficient MRC construction with SHARDS, FAST 2015 "
-			  "(the traces); the record layout as libCacheSim documents it",
-	},
+IMPORTER(vscsi){
+	.head =
+		{
+			.kind = "import",
+			.name = "vscsi",
+			.summary = "VMware vscsi traces (CloudPhysics), versions 1 and 2",
+			.source = "C. A. Waldspurger et al., Efficient MRC construction with "
+				  "SHARDS, FAST "
+				  "2015 (the traces); the record layout as libCacheSim reads it",
+		},
 	.recognise = vscsi_recognise,
 	.open = vscsi_open,
 };

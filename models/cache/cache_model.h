@@ -70,9 +70,9 @@ struct cache_model {
 #define CACHE_CAPACITY_MAX ((uint32_t)1 << 31)
 
 /* Registers the ops struct that follows it. */
-#define CACHE_MODEL(identifier)                                                                    \
-	static const struct cache_model identifier##_model;                                        \
-	COMPONENT(identifier##_model, identifier##_model.head);                                    \
+#define CACHE_MODEL(identifier)                                 \
+	static const struct cache_model identifier##_model;     \
+	COMPONENT(identifier##_model, identifier##_model.head); \
 	static const struct cache_model identifier##_model =
 
 /* A model with its state. */

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "cache_model.h"
+#include "common/prefetch.h"
 
 struct cache_slot {
 	uint64_t block;
@@ -37,8 +38,8 @@ struct cache_slots {
 	uint32_t *bucket;
 	unsigned int bucket_shift;
 	uint32_t capacity, used;
-	uint32_t fresh;	   /* the lowest slot that was never used */
-	uint32_t released; /* the first of those that became free */
+	uint32_t fresh;		       /* the lowest slot that was never used */
+	uint32_t released;	       /* the first of those that became free */
 	uint32_t blocks[CLASS_VALUES]; /* of each class but CLASS_UNDECIDED: the rest of used */
 };
 
@@ -142,7 +143,7 @@ static inline uint32_t slots_oldest(const struct cache_slots *s, uint32_t list)
 }
 
 /* The slot will be the next victim: what its eviction touches is fetched meanwhile. */
-static inline void slots_expect(const struct cache_slots *s, uint32_t slot)
+PREFETCHING void slots_expect(const struct cache_slots *s, uint32_t slot)
 {
 	__builtin_prefetch(slots_bucket(s, s->slot[slot].block));
 	__builtin_prefetch(&s->slot[s->slot[slot].newer]);
@@ -152,8 +153,8 @@ static inline void slots_expect(const struct cache_slots *s, uint32_t slot)
 #define FETCH_BUCKET_AHEAD 8
 #define FETCH_SLOT_AHEAD   4
 
-static inline void slots_fetch_ahead(const struct cache_slots *s, const struct block_ref *ref,
-				     size_t left)
+PREFETCHING void slots_fetch_ahead(const struct cache_slots *s, const struct block_ref *ref,
+				   size_t left)
 {
 	if (left > FETCH_BUCKET_AHEAD)
 		__builtin_prefetch(slots_bucket(s, ref[FETCH_BUCKET_AHEAD].block));
@@ -226,9 +227,9 @@ static inline void slots_fetch_ahead(const struct cache_slots *s, const struct b
 	}
 
 /* The ops that CACHE_SLOTS_MODEL() made, and those that need no making. */
-#define CACHE_SLOTS_OPS(name)                                                                      \
-	.access = name##_access, .remove = name##_remove, .evict = name##_evict,                   \
-	.contains = cache_slots_contains, .set_class = cache_slots_set_class,                      \
+#define CACHE_SLOTS_OPS(name)                                                    \
+	.access = name##_access, .remove = name##_remove, .evict = name##_evict, \
+	.contains = cache_slots_contains, .set_class = cache_slots_set_class,    \
 	.contents = cache_slots_contents
 
 #endif

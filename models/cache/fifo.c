@@ -34,14 +34,16 @@ static inline uint32_t fifo_victim(struct fifo *f)
 }
 CACHE_SLOTS_MODEL(fifo)
 
-CACHE_MODEL(fifo) {
-	.head = {
-		.kind = "cache",
-		.name = "fifo",
-		.summary = "first in, first out",
-		.source = "L. A. Belady, A study of replacement algorithms for a virtual-storage "
-			  "computer, IBM Systems Journal 5(2), 1966",
-	},
+CACHE_MODEL(fifo){
+	.head =
+		{
+			.kind = "cache",
+			.name = "fifo",
+			.summary = "first in, first out",
+			.source = "L. A. Belady, A study of replacement algorithms for a "
+				  "virtual-storage "
+				  "computer, IBM Systems Journal 5(2), 1966",
+		},
 	.state_bytes = sizeof(struct fifo),
 	.init = cache_slots_init_one_list,
 	.fini = cache_slots_fini,

@@ -188,15 +188,17 @@ static const struct choice icache_base = {
 	.offset = offsetof(struct icache, base),
 };
 
-CACHE_MODEL(icache) {
-	.head = {
-		.kind = "cache",
-		.name = "icache",
-		.summary = "priority classes over any policy: the lowest class gives way",
-		.source = "L. Arulraj, A. C. Arpaci-Dusseau, R. H. Arpaci-Dusseau, Improving "
-			  "Virtualized Storage Performance with Sky, VEE 2017, section 7",
-		.choice = &icache_base,
-	},
+CACHE_MODEL(icache){
+	.head =
+		{
+			.kind = "cache",
+			.name = "icache",
+			.summary = "priority classes over any policy: the lowest class gives way",
+			.source =
+				"L. Arulraj, A. C. Arpaci-Dusseau, R. H. Arpaci-Dusseau, Improving "
+				"Virtualized Storage Performance with Sky, VEE 2017, section 7",
+			.choice = &icache_base,
+		},
 	.state_bytes = sizeof(struct icache),
 	.init = icache_init,
 	.fini = icache_fini,

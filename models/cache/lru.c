@@ -36,14 +36,17 @@ static inline uint32_t lru_victim(struct lru *l)
 }
 CACHE_SLOTS_MODEL(lru)
 
-CACHE_MODEL(lru) {
-	.head = {
-		.kind = "cache",
-		.name = "lru",
-		.summary = "least recently used",
-		.source = "R. L. Mattson, J. Gecsei, D. R. Slutz, I. L. Traiger, Evaluation "
-			  "techniques for storage hierarchies, IBM Systems Journal 9(2), 1970",
-	},
+CACHE_MODEL(lru){
+	.head =
+		{
+			.kind = "cache",
+			.name = "lru",
+			.summary = "least recently used",
+			.source =
+				"R. L. Mattson, J. Gecsei, D. R. Slutz, I. L. Traiger, Evaluation "
+				"techniques for storage hierarchies, IBM Systems Journal 9(2), "
+				"1970",
+		},
 	.state_bytes = sizeof(struct lru),
 	.init = cache_slots_init_one_list,
 	.fini = cache_slots_fini,

@@ -84,7 +84,10 @@ static uint32_t meet(struct pipeline *p, uint32_t process, int32_t fd)
 	return descriptor_find(p, process, fd);
 }
 
-/* ---- transfers ---- */
+static uint64_t chunk_after(uint64_t offset)
+{
+	return offset / CHUNK_BYTES + (offset % CHUNK_BYTES != 0);
+}
 
 static uint32_t open_file_of(struct pipeline *p, const struct call_state *call,
 			     const struct side *side)
@@ -128,8 +131,17 @@ static uint64_t sum_of(const struct words *lengths)
 	return bytes;
 }
 
-static void begin_target(struct pipeline *p, struct call_state *call,
-			 const struct call_rule *rule, const struct entry_event *entry)
+/* The entry told what will be written. */
+static void announce(struct pipeline *p, struct call_state *call, uint32_t file,
+		     const struct words *sums)
+{
+	written_add(p, file, call->target_offset, sums, call->seq);
+	call->written_chunks = sums->count;
+	call->written_file = file_hold(p, file);
+}
+
+static void begin_target(struct pipeline *p, struct call_state *call, const struct call_rule *rule,
+			 const struct entry_event *entry)
 {
 	uint32_t file;
 
@@ -143,8 +155,7 @@ static void begin_target(struct pipeline *p, struct call_state *call,
 	file = content_of(p, call->target);
 	if (!file || !entry->sums.count)
 		return;
-	written_add(p, file, call->target_offset, &entry->sums, call->seq);
-	call->written_chunks = entry->sums.count;
+	announce(p, call, file, &entry->sums);
 }
 
 static void begin_transfer(struct pipeline *p, struct call_state *call,
@@ -152,8 +163,7 @@ static void begin_transfer(struct pipeline *p, struct call_state *call,
 {
 	const struct entry_event *entry = &event->entry;
 
-	call->requested = rule->length ? call->argument[rule->length - 1]
-				       : sum_of(&entry->lengths);
+	call->requested = rule->length ? call->argument[rule->length - 1] : sum_of(&entry->lengths);
 	if (rule->source.fd) {
 		call->source = open_file_hold(p, open_file_of(p, call, &rule->source));
 		call->source_offset = begins_at(p, call, &rule->source, call->source);
@@ -164,11 +174,6 @@ static void begin_transfer(struct pipeline *p, struct call_state *call,
 		begin_target(p, call, rule, entry);
 }
 
-static uint64_t chunk_after(uint64_t offset)
-{
-	return offset / CHUNK_BYTES + (offset % CHUNK_BYTES != 0);
-}
-
 /* Takes back what the entry announced beyond the first `bytes` bytes. */
 static void take_back(struct pipeline *p, const struct call_state *call, uint64_t bytes)
 {
@@ -176,7 +181,6 @@ static void take_back(struct pipeline *p, const struct call_state *call, uint64_
 	uint64_t until = first + call->written_chunks, from;
 	uint64_t end = call->target_offset + bytes;
 	bool all_announced = chunk_after(call->target_offset + call->requested) == until;
-	uint32_t file = OPEN_FILE_AT(p, call->target)->file;
 
 	if (!call->written_chunks || call->target_offset == OFFSET_UNKNOWN)
 		return;
@@ -184,7 +188,7 @@ static void take_back(struct pipeline *p, const struct call_state *call, uint64_
 	/* The chunk where a shortened write ends is not the one that was announced. */
 	if (bytes && end % CHUNK_BYTES && from > first && (from < until || all_announced))
 		from--;
-	written_undo(p, file, from, until, call->seq);
+	written_undo(p, call->written_file, from, until, call->seq);
 }
 
 static void end_target(struct pipeline *p, struct call_state *call, const struct call_rule *rule,
@@ -212,8 +216,8 @@ static void end_target(struct pipeline *p, struct call_state *call, const struct
 static void end_source(struct pipeline *p, struct call_state *call, const struct call_rule *rule,
 		       const struct exit_event *exit)
 {
-	uint64_t offset = exit->file_offset == OFFSET_UNKNOWN ? call->source_offset
-							      : exit->file_offset;
+	uint64_t offset =
+		exit->file_offset == OFFSET_UNKNOWN ? call->source_offset : exit->file_offset;
 	struct open_file *o = OPEN_FILE_AT(p, call->source);
 
 	if (uses_position(call, &rule->source))
@@ -223,19 +227,11 @@ static void end_source(struct pipeline *p, struct call_state *call, const struct
 	read_taken(p, content_of(p, call->source), offset, &exit->sums);
 }
 
-static void end_transfer(struct pipeline *p, struct call_state *call,
-			 const struct call_rule *rule, const struct event *event)
+static void end_transfer(struct pipeline *p, struct call_state *call, const struct call_rule *rule,
+			 const struct event *event)
 {
 	const struct exit_event *exit = &event->exit;
 
-	if (exit->way == EXIT_KILLED)
-		return; /* how far it came nobody knows */
-	if (!succeeded(event)) {
-		p->counters.failed_writes += call->written_chunks > 0;
-		if (call->target)
-			take_back(p, call, 0);
-		return;
-	}
 	if (call->target)
 		end_target(p, call, rule, exit);
 	if (call->source)
@@ -243,8 +239,6 @@ static void end_transfer(struct pipeline *p, struct call_state *call,
 	else
 		read_taken(p, 0, OFFSET_UNKNOWN, &exit->sums);
 }
-
-/* ---- descriptors ---- */
 
 static void opened(struct pipeline *p, struct call_state *call, const struct event *event,
 		   uint64_t flags)
@@ -347,8 +341,6 @@ static void exit_lseek(struct pipeline *p, struct call_state *call, const struct
 		OPEN_FILE_AT(p, open_file)->offset = event->exit.result;
 }
 
-/* ---- what changes a file's content or names otherwise ---- */
-
 /* Chunks that lie partly in the range keep their place, but not their content. */
 static void cleared(struct pipeline *p, uint32_t file, uint64_t from, uint64_t until)
 {
@@ -359,29 +351,41 @@ static void cleared(struct pipeline *p, uint32_t file, uint64_t from, uint64_t u
 	written_drop(p, file, chunk_after(from), until / CHUNK_BYTES);
 }
 
-static void add_what_resulted(struct pipeline *p, uint32_t file, const struct call_state *call,
-			      const struct exit_event *exit)
+/*
+ * Truncations that cut a chunk: recorders tell at the entry what will be left of
+ * it, because XFS writes it back before the call returns.
+ */
+static void entry_ftruncate(struct pipeline *p, struct call_state *call, const struct event *event)
 {
-	if (exit->written.count)
-		written_add(p, file, exit->written_offset, &exit->written, call->seq);
+	uint32_t open_file = meet(p, call->process, call->argument[0]);
+
+	if (!content_of(p, open_file) || !event->entry.sums.count)
+		return;
+	call->target = open_file_hold(p, open_file);
+	call->target_offset = event->entry.file_offset;
+	announce(p, call, content_of(p, open_file), &event->entry.sums);
 }
 
 static void exit_ftruncate(struct pipeline *p, struct call_state *call, const struct event *event)
 {
 	uint32_t file = content_of(p, meet(p, call->process, call->argument[0]));
 
-	if (!file)
+	if (file)
+		file_truncated(p, file, call->argument[1], call->written_chunks);
+}
+
+static void entry_truncate(struct pipeline *p, struct call_state *call, const struct event *event)
+{
+	if (!call->named[0] || !event->entry.sums.count)
 		return;
-	file_truncated(p, file, call->argument[1]);
-	add_what_resulted(p, file, call, &event->exit);
+	call->target_offset = event->entry.file_offset;
+	announce(p, call, call->named[0], &event->entry.sums);
 }
 
 static void exit_truncate(struct pipeline *p, struct call_state *call, const struct event *event)
 {
-	if (!call->named[0])
-		return;
-	file_truncated(p, call->named[0], call->argument[1]);
-	add_what_resulted(p, call->named[0], call, &event->exit);
+	if (call->named[0])
+		file_truncated(p, call->named[0], call->argument[1], call->written_chunks);
 }
 
 /* Collapsing and inserting write back first and then move what is on the disk. */
@@ -412,7 +416,6 @@ static void exit_fallocate(struct pipeline *p, struct call_state *call, const st
 		cleared(p, file, from, from + bytes);
 	if (!(mode & FALLOCATE_KEEP_SIZE))
 		file_reached(p, file, from + bytes);
-	add_what_resulted(p, file, call, &event->exit);
 }
 
 static void exit_posix_fallocate(struct pipeline *p, struct call_state *call,
@@ -465,12 +468,19 @@ static void exit_renameat2(struct pipeline *p, struct call_state *call, const st
 		exit_rename(p, call, event);
 }
 
-/* ---- the table ---- */
-
-#define ARGUMENT(n)   ((n) + 1)
-#define POSITION(n)   {.fd = ARGUMENT(n)}
-#define OFFSET(n, at) {.fd = ARGUMENT(n), .offset = ARGUMENT(at)}
-#define POINTER(n, at)                                                                	{                                                                             		.fd = ARGUMENT(n), .pointer = ARGUMENT(at)                            	}
+#define ARGUMENT(n) ((n) + 1)
+#define POSITION(n)               \
+	{                         \
+		.fd = ARGUMENT(n) \
+	}
+#define OFFSET(n, at)                                     \
+	{                                                 \
+		.fd = ARGUMENT(n), .offset = ARGUMENT(at) \
+	}
+#define POINTER(n, at)                                     \
+	{                                                  \
+		.fd = ARGUMENT(n), .pointer = ARGUMENT(at) \
+	}
 
 static const struct call_rule call_rules[CALL_COUNT] = {
 	[CALL_read] = {.source = POSITION(0), .length = ARGUMENT(2)},
@@ -483,7 +493,8 @@ static const struct call_rule call_rules[CALL_COUNT] = {
 	[CALL_pwrite64] = {.target = OFFSET(0, 3), .length = ARGUMENT(2)},
 	[CALL_pwritev] = {.target = OFFSET(0, 3)},
 	[CALL_pwritev2] = {.target = OFFSET(0, 3)},
-	[CALL_copy_file_range] = {.source = POINTER(0, 1), .target = POINTER(2, 3),
+	[CALL_copy_file_range] = {.source = POINTER(0, 1),
+				  .target = POINTER(2, 3),
 				  .length = ARGUMENT(4)},
 	[CALL_sendfile] = {.source = POINTER(1, 2), .target = POSITION(0), .length = ARGUMENT(3)},
 	[CALL_splice] = {.source = POINTER(0, 1), .target = POINTER(2, 3), .length = ARGUMENT(4)},
@@ -500,8 +511,8 @@ static const struct call_rule call_rules[CALL_COUNT] = {
 	[CALL_fcntl] = {.exit = exit_fcntl},
 	[CALL_lseek] = {.exit = exit_lseek},
 
-	[CALL_truncate] = {.exit = exit_truncate},
-	[CALL_ftruncate] = {.exit = exit_ftruncate},
+	[CALL_truncate] = {.entry = entry_truncate, .exit = exit_truncate},
+	[CALL_ftruncate] = {.entry = entry_ftruncate, .exit = exit_ftruncate},
 	[CALL_fallocate] = {.exit = exit_fallocate},
 	[CALL_posix_fallocate] = {.exit = exit_posix_fallocate},
 	[CALL_ioctl] = {.exit = exit_ioctl},
@@ -553,13 +564,18 @@ void call_end(struct pipeline *p, struct call_state *call, const struct event *e
 {
 	const struct call_rule *rule = rule_of(call);
 
+	if (event->exit.way == EXIT_KILLED)
+		return; /* how far it came nobody knows */
+	if (!succeeded(event)) {
+		p->counters.failed_writes += call->written_chunks > 0;
+		take_back(p, call, 0);
+		return;
+	}
 	if (rule->source.fd || rule->target.fd)
 		end_transfer(p, call, rule, event);
-	else if (rule->exit && succeeded(event))
+	else if (rule->exit)
 		rule->exit(p, call, event);
 }
-
-/* ---- what the recorder asked the guest ---- */
 
 static void learn(struct pipeline *p, uint32_t open_file, uint64_t device, uint64_t inode)
 {
@@ -567,7 +583,7 @@ static void learn(struct pipeline *p, uint32_t open_file, uint64_t device, uint6
 
 	open_file_identify(p, open_file, device, inode);
 	if (o->truncated)
-		file_truncated(p, o->file, 0);
+		file_truncated(p, o->file, 0, true);
 	o->truncated = false;
 }
 
@@ -614,6 +630,17 @@ static void told_of_path(struct pipeline *p, const struct event *event)
 	file_release(p, file);
 }
 
+/* The recorder read what a misaligned request leaves of its chunks (paper, 3.4.4). */
+static void told_of_content(struct pipeline *p, const struct event *event)
+{
+	const struct insight_event *insight = &event->insight;
+	uint32_t process = process_of(p, event);
+
+	if (process)
+		read_taken(p, content_of(p, meet(p, process, insight->fd)), insight->file_offset,
+			   &insight->sums);
+}
+
 void insight_gained(struct pipeline *p, const struct event *event)
 {
 	const struct insight_event *insight = &event->insight;
@@ -625,6 +652,8 @@ void insight_gained(struct pipeline *p, const struct event *event)
 		told_of_descriptor(p, event);
 	else if (asked == CALL_statx && insight->path.count)
 		told_of_path(p, event);
+	else if (asked == CALL_pread64)
+		told_of_content(p, event);
 }
 
 void descriptor_snapshot(struct pipeline *p, const struct event *event)

@@ -26,9 +26,9 @@ static uint32_t file_find(struct pipeline *p, uint64_t device, uint64_t inode)
 {
 	uint32_t file;
 
-	table_for_each(&p->by_identity, identity_hash(device, inode), at, file)
-		if (FILE_AT(p, file)->inode == inode && FILE_AT(p, file)->device == device)
-			break;
+	table_for_each(&p->by_identity, identity_hash(device, inode), at,
+		       file) if (FILE_AT(p, file)->inode == inode &&
+				 FILE_AT(p, file)->device == device) break;
 	return file;
 }
 
@@ -127,16 +127,17 @@ void file_reached(struct pipeline *p, uint32_t file, uint64_t end)
 		f->highest = end;
 }
 
-void file_truncated(struct pipeline *p, uint32_t file, uint64_t size)
+void file_truncated(struct pipeline *p, uint32_t file, uint64_t size, bool end_known)
 {
 	struct file *f = FILE_AT(p, file);
-	uint64_t whole = size / CHUNK_BYTES;
+	uint64_t before = file_size(f), end = size / CHUNK_BYTES;
+	bool within = size % CHUNK_BYTES;
 
 	f->size = size;
 	f->highest = 0;
-	if (size % CHUNK_BYTES)
-		written_blur(p, file, whole++);
-	written_drop(p, file, whole, UINT64_MAX);
+	if (within && !end_known && size < before)
+		written_blur(p, file, end);
+	written_drop(p, file, end + within, UINT64_MAX);
 }
 
 void file_unlinked(struct pipeline *p, uint32_t file)
@@ -187,9 +188,8 @@ uint32_t open_file_by_id(struct pipeline *p, uint64_t id)
 {
 	uint32_t open_file;
 
-	table_for_each(&p->by_open_file_id, hash_word(id), at, open_file)
-		if (OPEN_FILE_AT(p, open_file)->id == id)
-			break;
+	table_for_each(&p->by_open_file_id, hash_word(id), at,
+		       open_file) if (OPEN_FILE_AT(p, open_file)->id == id) break;
 	return open_file;
 }
 

@@ -20,7 +20,8 @@ static uint32_t find(struct pipeline *p, uint32_t process, uint32_t tid, uint64_
 {
 	uint32_t call;
 
-	table_for_each(&p->by_thread, thread_hash(process, tid, stack), at, call) {
+	table_for_each(&p->by_thread, thread_hash(process, tid, stack), at, call)
+	{
 		const struct call_state *c = CALL_AT(p, call);
 
 		if (c->tid == tid && (tid || (c->process == process && c->stack == stack)))
@@ -37,6 +38,7 @@ static void forget(struct pipeline *p, uint32_t call)
 	list_remove(&PROCESS_AT(p, c->process)->calls, &p->calls, OF_PROCESS, call);
 	open_file_release(p, c->source);
 	open_file_release(p, c->target);
+	file_release(p, c->written_file);
 	file_release(p, c->named[0]);
 	file_release(p, c->named[1]);
 	pool_give(&p->calls, call);
@@ -71,9 +73,14 @@ void call_entered(struct pipeline *p, const struct event *event)
 	if (!call)
 		return;
 	c = CALL_AT(p, call);
-	*c = (struct call_state){.seq = event->seq, .time_ns = event->time_ns,
-				 .stack = event->stack, .process = process, .tid = event->tid,
-				 .vcpu = event->vcpu, .abi = entry->abi, .call = which,
+	*c = (struct call_state){.seq = event->seq,
+				 .time_ns = event->time_ns,
+				 .stack = event->stack,
+				 .process = process,
+				 .tid = event->tid,
+				 .vcpu = event->vcpu,
+				 .abi = entry->abi,
+				 .call = which,
 				 .source_offset = OFFSET_UNKNOWN,
 				 .target_offset = OFFSET_UNKNOWN};
 	for (int i = 0; i < 6; i++)

@@ -52,15 +52,14 @@ static const struct {
 };
 
 static const size_t tables[] = {
-	AT(by_pid),	AT(by_space),  AT(by_descriptor),   AT(by_open_file_id), AT(by_identity),
-	AT(by_thread),	AT(live_sums), AT(remembered_sums), AT(by_chunk),	 AT(read_sums),
-	AT(in_flight),	AT(by_start),  AT(by_end),
+	AT(by_pid),    AT(by_space),  AT(by_descriptor),   AT(by_open_file_id), AT(by_identity),
+	AT(by_thread), AT(live_sums), AT(remembered_sums), AT(by_chunk),	AT(read_sums),
+	AT(in_flight), AT(by_start),  AT(by_end),
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
-struct pipeline *pipeline_new(const struct pipeline_options *options, hint_sink sink,
-			      void *context)
+struct pipeline *pipeline_new(const struct pipeline_options *options, hint_sink sink, void *context)
 {
 	struct pipeline *p = calloc(1, sizeof(*p));
 	int error = 0;
@@ -70,6 +69,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *options, hint_sink 
 	p->options = *options;
 	p->sink = sink;
 	p->context = context;
+	p->zero_sum = fnv1a_zeros(FNV1A_BASIS, CHUNK_BYTES);
 	for (size_t i = 0; i < COUNT_OF(pools); i++)
 		pool_init((struct pool *)((char *)p + pools[i].offset), pools[i].node_bytes);
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
@@ -91,8 +91,6 @@ void pipeline_free(struct pipeline *p)
 	free(p->match);
 	free(p);
 }
-
-/* ---- hints ---- */
 
 static void flush_hints(struct pipeline *p)
 {
@@ -144,8 +142,6 @@ void hint_metadata(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t
 	hint->dedup = DEDUP_UNIQUE;
 	hint->io_class = CLASS_METADATA;
 }
-
-/* ---- events ---- */
 
 static void block_issued(struct pipeline *p, const struct event *event)
 {
@@ -241,17 +237,24 @@ bool pipeline_has_evidence(const struct pipeline *p)
 	return p->evidence;
 }
 
-/* ---- statistics ---- */
-
 struct statistic {
 	const char *name;
 	size_t offset;
 	bool wide; /* 64 bits, not 32 */
 };
 
-#define COUNTER(member)	    {#member, AT(counters.member), true}
-#define NOW(title, member)  {title, AT(member.count), false}
-#define PEAK(title, member) {title, AT(member.peak), false}
+#define COUNTER(member)                            \
+	{                                          \
+#member, AT(counters.member), true \
+	}
+#define NOW(title, member)                     \
+	{                                      \
+		title, AT(member.count), false \
+	}
+#define PEAK(title, member)                   \
+	{                                     \
+		title, AT(member.peak), false \
+	}
 
 static const struct statistic statistics[] = {
 	NOW("outstanding", calls),
@@ -269,7 +272,7 @@ static const struct statistic statistics[] = {
 	COUNTER(chunks_without_sum),
 	COUNTER(reads_unwanted),
 	COUNTER(requests_without_sums),
-	COUNTER(requests_lost),
+	COUNTER(requests_never_completed),
 	NOW("written_live", live),
 	NOW("written_remembered", remembered),
 	COUNTER(waiting),

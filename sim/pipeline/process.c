@@ -28,10 +28,9 @@ static uint32_t find(struct pipeline *p, uint32_t set, int32_t fd)
 {
 	uint32_t descriptor;
 
-	table_for_each(&p->by_descriptor, descriptor_hash(set, fd), at, descriptor)
-		if (DESCRIPTOR_AT(p, descriptor)->set == set &&
-		    DESCRIPTOR_AT(p, descriptor)->fd == fd)
-			break;
+	table_for_each(&p->by_descriptor, descriptor_hash(set, fd), at,
+		       descriptor) if (DESCRIPTOR_AT(p, descriptor)->set == set &&
+				       DESCRIPTOR_AT(p, descriptor)->fd == fd) break;
 	return descriptor;
 }
 
@@ -119,9 +118,8 @@ static uint32_t by_pid(struct pipeline *p, uint32_t pid)
 {
 	uint32_t process;
 
-	table_for_each(&p->by_pid, hash_word(pid), at, process)
-		if (PROCESS_AT(p, process)->pid == pid)
-			break;
+	table_for_each(&p->by_pid, hash_word(pid), at,
+		       process) if (PROCESS_AT(p, process)->pid == pid) break;
 	return process;
 }
 
@@ -129,9 +127,8 @@ static uint32_t by_space(struct pipeline *p, uint64_t space)
 {
 	uint32_t process;
 
-	table_for_each(&p->by_space, hash_word(space), at, process)
-		if (PROCESS_AT(p, process)->space == space)
-			break;
+	table_for_each(&p->by_space, hash_word(space), at,
+		       process) if (PROCESS_AT(p, process)->space == space) break;
 	return process;
 }
 

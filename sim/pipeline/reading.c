@@ -27,9 +27,9 @@ static uint32_t find_flying(struct pipeline *p, uint32_t disk, uint64_t id)
 {
 	uint32_t request;
 
-	table_for_each(&p->in_flight, disk_hash(disk, id), at, request)
-		if (REQUEST_AT(p, request)->id == id && REQUEST_AT(p, request)->disk == disk)
-			break;
+	table_for_each(&p->in_flight, disk_hash(disk, id), at,
+		       request) if (REQUEST_AT(p, request)->id == id &&
+				    REQUEST_AT(p, request)->disk == disk) break;
 	return request;
 }
 
@@ -49,7 +49,7 @@ void read_issued(struct pipeline *p, const struct event *event)
 	if (request) {
 		land(p, request);
 		pool_give(&p->requests, request);
-		p->counters.requests_lost++;
+		p->counters.requests_never_completed++;
 	}
 	request = take_node(p, &p->requests);
 	if (!request)
@@ -74,10 +74,9 @@ static uint32_t find_start(struct pipeline *p, uint32_t disk, uint64_t sector)
 {
 	uint32_t request;
 
-	table_for_each(&p->by_start, disk_hash(disk, sector), at, request)
-		if (REQUEST_AT(p, request)->sector == sector &&
-		    REQUEST_AT(p, request)->disk == disk)
-			break;
+	table_for_each(&p->by_start, disk_hash(disk, sector), at,
+		       request) if (REQUEST_AT(p, request)->sector == sector &&
+				    REQUEST_AT(p, request)->disk == disk) break;
 	return request;
 }
 
@@ -85,10 +84,9 @@ static uint32_t find_end(struct pipeline *p, uint32_t disk, uint64_t sector)
 {
 	uint32_t request;
 
-	table_for_each(&p->by_end, disk_hash(disk, sector), at, request)
-		if (end_of(REQUEST_AT(p, request)) == sector &&
-		    REQUEST_AT(p, request)->disk == disk)
-			break;
+	table_for_each(&p->by_end, disk_hash(disk, sector), at,
+		       request) if (end_of(REQUEST_AT(p, request)) == sector &&
+				    REQUEST_AT(p, request)->disk == disk) break;
 	return request;
 }
 
@@ -150,8 +148,11 @@ void read_completed(struct pipeline *p, const struct event *event)
 		return;
 	}
 	REQUEST_AT(p, request)->time_ns = p->now_ns;
-	for (uint32_t i = 0; i < complete->sums.count; i++)
+	REQUEST_AT(p, request)->zeros = true;
+	for (uint32_t i = 0; i < complete->sums.count; i++) {
 		add_chunk(p, request, i, complete->sums.at[i]);
+		REQUEST_AT(p, request)->zeros &= complete->sums.at[i] == p->zero_sum;
+	}
 	if (p->counters.waiting > p->counters.waiting_peak)
 		p->counters.waiting_peak = p->counters.waiting;
 	list_append(&p->window, &p->requests, QUEUE, request);
@@ -190,22 +191,29 @@ static bool fits(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 	const struct read_chunk *c = CHUNK_AT(p, node);
 	const struct read_request *r = REQUEST_AT(p, c->request);
 
-	return r->file == file && r->base + c->chunk == index;
+	return r->file && r->file == file && r->base + c->chunk == index;
 }
 
-/* Among chunks of equal content, the one whose request the file's data came by; else the oldest. */
+/*
+ * Among chunks of equal content, the one whose request the file's data came by;
+ * else the oldest. Zeros by themselves say nothing (holes read as zeros, unused
+ * parts of metadata are zeros): they count only in a request that holds no more.
+ */
 static uint32_t choose(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t index)
 {
 	uint32_t first = sums_find(&p->read_sums, &p->read_chunks, sum), node = first;
+	uint32_t otherwise = sum == p->zero_sum ? 0 : first;
 
-	for (int i = 0; first && file && i < CANDIDATES_MAX; i++) {
+	for (int i = 0; first && i < CANDIDATES_MAX; i++) {
 		if (fits(p, node, file, index))
 			return node;
+		if (!otherwise && REQUEST_AT(p, CHUNK_AT(p, node)->request)->zeros)
+			otherwise = node;
 		node = CHUNK_AT(p, node)->summed.same.next;
 		if (node == first)
 			break;
 	}
-	return first;
+	return otherwise;
 }
 
 static void stop_waiting(struct pipeline *p, uint32_t node)
@@ -236,14 +244,58 @@ static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 		free_chunks(p, request);
 }
 
+struct place {
+	uint64_t sector;
+	uint32_t disk;
+};
+
+static struct place place_of(struct pipeline *p, uint32_t node)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	const struct read_request *r = REQUEST_AT(p, c->request);
+
+	return (struct place){r->sector + (uint64_t)c->chunk * SECTORS_PER_CHUNK, r->disk};
+}
+
+static bool same_place(struct place a, struct place b)
+{
+	return a.sector == b.sector && a.disk == b.disk;
+}
+
+/* A sector that was read more than once for one call (Btrfs, direct I/O): all its reads. */
+static void take_sector(struct pipeline *p, uint64_t sum, uint32_t node, uint32_t file,
+			uint64_t index)
+{
+	struct place place = place_of(p, node);
+	uint32_t next;
+
+	do {
+		next = CHUNK_AT(p, node)->summed.same.next;
+		take(p, node, file, index);
+		node = next;
+	} while (sums_find(&p->read_sums, &p->read_chunks, sum) &&
+		 same_place(place_of(p, node), place));
+}
+
+static void take_chunk(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t index)
+{
+	uint32_t node = sum == SUM_UNKNOWN ? 0 : choose(p, sum, file, index);
+
+	if (node)
+		take_sector(p, sum, node, file, index);
+}
+
+/* Zeros last: by then their request may be known to be the file's. */
 void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums)
 {
-	for (uint32_t i = 0; i < sums->count && p->counters.waiting; i++) {
-		uint64_t index = offset == OFFSET_UNKNOWN ? offset : offset / CHUNK_BYTES + i;
-		uint32_t node = choose(p, sums->at[i], file, index);
+	for (int zeros = 0; zeros < 2; zeros++) {
+		for (uint32_t i = 0; i < sums->count && p->counters.waiting; i++) {
+			uint64_t index =
+				offset == OFFSET_UNKNOWN ? offset : offset / CHUNK_BYTES + i;
 
-		if (node && sums->at[i] != SUM_UNKNOWN)
-			take(p, node, file, index);
+			if ((sums->at[i] == p->zero_sum) == zeros)
+				take_chunk(p, sums->at[i], file, index);
+		}
 	}
 }
 
@@ -379,7 +431,7 @@ void read_expire(struct pipeline *p, uint64_t until_ns)
 	while ((request = overdue(p, &p->flying, p->options.write_age_ns, until_ns))) {
 		land(p, request);
 		pool_give(&p->requests, request);
-		p->counters.requests_lost++;
+		p->counters.requests_never_completed++;
 	}
 }
 

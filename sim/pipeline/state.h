@@ -29,7 +29,7 @@
 #define SIZE_UNKNOWN UINT64_MAX
 #define HINT_BATCH   256
 
-/* Begins the nodes that are found by a checksum: those with the same one form a ring, oldest first. */
+/* Begins the nodes that are found by a checksum; those that share one form a ring. */
 struct summed {
 	uint64_t sum;
 	struct link same;
@@ -40,8 +40,8 @@ struct file {
 	uint64_t size;	  /* as the guest said last, grown by what calls did since */
 	uint64_t highest; /* end of the furthest transfer since the guest said so */
 	struct list written;
-	uint32_t holders;    /* open files, calls and requests that name it */
-	uint32_t opens;	     /* those of them that keep an unlinked file alive */
+	uint32_t holders; /* open files, calls and requests that name it */
+	uint32_t opens;	  /* those of them that keep an unlinked file alive */
 	uint32_t links;
 	bool links_known;
 	bool identified; /* device and inode are known: it is in the table */
@@ -90,6 +90,7 @@ struct call_state {
 	uint64_t path_hash[2]; /* 0: no path */
 	uint32_t process, tid;
 	uint32_t written_chunks; /* that the entry announced */
+	uint32_t written_file;	 /* of which file */
 	uint32_t source, target; /* open files */
 	uint32_t named[2];	 /* files that the paths name, where an insight told */
 	struct link of_process;
@@ -134,6 +135,7 @@ struct read_request {
 	uint32_t disk, sectors;
 	uint32_t waiting; /* chunks */
 	uint32_t file;	  /* whose data it holds */
+	bool zeros;	  /* and nothing else */
 };
 
 /* Where write requests ended, and when their last chunk had been written: the newest few. */
@@ -147,9 +149,10 @@ struct trail {
 struct counters {
 	uint64_t split_calls, lost_exits, unmatched_exits;
 	uint64_t failed_writes, short_writes, unknown_descriptors;
-	uint64_t chunks_written, chunks_rewritten, chunks_dropped, chunks_aged, chunks_matched_again;
+	uint64_t chunks_written, chunks_rewritten, chunks_dropped, chunks_aged,
+		chunks_matched_again;
 	uint64_t chunks_without_sum;
-	uint64_t reads_taken, reads_unwanted, requests_without_sums, requests_lost;
+	uint64_t reads_taken, reads_unwanted, requests_without_sums, requests_never_completed;
 	uint64_t live_peak, waiting, waiting_peak;
 };
 
@@ -165,9 +168,10 @@ struct pipeline {
 	struct table by_pid, by_space, by_descriptor, by_open_file_id, by_identity, by_thread;
 	struct table live_sums, remembered_sums, by_chunk;
 	struct table read_sums, in_flight, by_start, by_end;
-	struct list live, remembered;		/* written chunks by age */
-	struct list flying, window, decided;	/* read requests by time */
+	struct list live, remembered;	     /* written chunks by age */
+	struct list flying, window, decided; /* read requests by time */
 
+	uint64_t zero_sum;  /* of a chunk of zeros */
 	uint64_t anchor_ns; /* when that was written which the disk got last */
 	struct trail trails[TRAILS];
 	uint32_t *match; /* scratch: a written chunk for each chunk of a request */
@@ -208,14 +212,10 @@ static inline uint64_t text_hash(const struct text *text)
 	return text->count ? fnv1a_update(FNV1A_BASIS, text->at, text->count) : 0;
 }
 
-/* ---- sums.c: several nodes under one checksum ---- */
-
 /* The oldest node with the sum, or 0. */
 uint32_t sums_find(const struct table *table, const struct pool *pool, uint64_t sum);
 int sums_add(struct pipeline *p, struct table *table, const struct pool *pool, uint32_t node);
 void sums_remove(struct table *table, const struct pool *pool, uint32_t node);
-
-/* ---- process.c ---- */
 
 /* The process that an event is about; made where it is new; 0 if out of memory. */
 uint32_t process_of(struct pipeline *p, const struct event *event);
@@ -236,8 +236,6 @@ void descriptor_close(struct pipeline *p, uint32_t process, int32_t fd);
 void descriptor_range(struct pipeline *p, uint32_t process, uint32_t first, uint32_t last,
 		      bool unshare, bool mark_only);
 
-/* ---- files.c ---- */
-
 /* The file of that identity, known or new; held by nobody yet. */
 uint32_t file_of(struct pipeline *p, uint64_t device, uint64_t inode);
 uint32_t file_unnamed(struct pipeline *p);
@@ -249,7 +247,8 @@ void file_settle(struct pipeline *p, uint32_t file);
 uint64_t file_size(const struct file *file);
 void file_learn(struct pipeline *p, uint32_t file, uint64_t size, uint64_t links, uint32_t mode);
 void file_reached(struct pipeline *p, uint32_t file, uint64_t end);
-void file_truncated(struct pipeline *p, uint32_t file, uint64_t size);
+/* The chunk that the new end lies in changes too, unless it is known what it holds now. */
+void file_truncated(struct pipeline *p, uint32_t file, uint64_t size, bool end_known);
 /* A name of it is gone; it goes too when that was the last and nobody has it open. */
 void file_unlinked(struct pipeline *p, uint32_t file);
 
@@ -262,8 +261,6 @@ void open_file_name(struct pipeline *p, uint32_t open_file, uint64_t id);
 /* Lets an open file, so far of a file unknown, be of this one. */
 void open_file_identify(struct pipeline *p, uint32_t open_file, uint64_t device, uint64_t inode);
 
-/* ---- matching.c ---- */
-
 void call_entered(struct pipeline *p, const struct event *event);
 void call_returned(struct pipeline *p, const struct event *event);
 /* The call that the event's thread is in, or 0. */
@@ -272,8 +269,6 @@ uint32_t call_of(struct pipeline *p, const struct event *event);
 void call_abandon(struct pipeline *p, uint32_t call);
 void calls_of_process_abandon(struct pipeline *p, uint32_t process);
 
-/* ---- calls.c ---- */
-
 void call_begin(struct pipeline *p, struct call_state *call, const struct event *event);
 void call_end(struct pipeline *p, struct call_state *call, const struct event *event);
 /* A call of the recorder's own told something of a descriptor or a path. */
@@ -281,21 +276,17 @@ void insight_gained(struct pipeline *p, const struct event *event);
 /* A descriptor that a process had when its monitoring began. */
 void descriptor_snapshot(struct pipeline *p, const struct event *event);
 
-/* ---- written.c ---- */
-
 void written_add(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums,
 		 uint64_t call);
 /* Takes back what the call announced for chunks [from, until). */
 void written_undo(struct pipeline *p, uint32_t file, uint64_t from, uint64_t until, uint64_t call);
 /* Chunks [from, until) of the file no longer go to the disk. */
 void written_drop(struct pipeline *p, uint32_t file, uint64_t from, uint64_t until);
-/* One chunk's content is not what was written any more; what it is nobody knows. */
+/* One chunk changed otherwise than by a write: what it holds now nobody knows. */
 void written_blur(struct pipeline *p, uint32_t file, uint64_t index);
 void written_expire(struct pipeline *p);
 /* A write request is issued: decides all its chunks. */
 void written_to_disk(struct pipeline *p, const struct event *block);
-
-/* ---- reading.c ---- */
 
 void read_issued(struct pipeline *p, const struct event *block);
 void read_completed(struct pipeline *p, const struct event *complete);
@@ -305,11 +296,7 @@ void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct
 void read_expire(struct pipeline *p, uint64_t until_ns);
 void read_finish(struct pipeline *p);
 
-/* ---- size_class.c ---- */
-
 uint8_t size_class(const struct pipeline_options *options, uint64_t size);
-
-/* ---- pipeline.c ---- */
 
 /* Hands out a hint; file 0 where none is known. Its time is now_ns. */
 void hint_data(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk,

@@ -22,9 +22,7 @@ uint32_t sums_find(const struct table *table, const struct pool *pool, uint64_t 
 {
 	uint32_t node;
 
-	table_for_each(table, hash_sum(sum), at, node)
-		if (summed_at(pool, node)->sum == sum)
-			break;
+	table_for_each(table, hash_sum(sum), at, node) if (summed_at(pool, node)->sum == sum) break;
 	return node;
 }
 

@@ -20,7 +20,7 @@
 /* Replaced and matched entries are a small matter: 64 Ki of them are 5 MB. */
 #define REMEMBERED_MAX 65536u
 /* How many older contents of one chunk are kept: more are never in flight. */
-#define REPLACED_MAX 4
+#define REPLACED_MAX   4
 /* How many entries of equal content are looked at for the likeliest. */
 #define CANDIDATES_MAX 16
 
@@ -37,9 +37,9 @@ static uint32_t find_chunk(struct pipeline *p, uint32_t file, uint64_t index)
 {
 	uint32_t node;
 
-	table_for_each(&p->by_chunk, chunk_hash(file, index), at, node)
-		if (WRITTEN_AT(p, node)->index == index && WRITTEN_AT(p, node)->file == file)
-			break;
+	table_for_each(&p->by_chunk, chunk_hash(file, index), at,
+		       node) if (WRITTEN_AT(p, node)->index == index &&
+				 WRITTEN_AT(p, node)->file == file) break;
 	return node;
 }
 
@@ -184,8 +184,11 @@ static void add(struct pipeline *p, uint32_t file, uint64_t index, uint64_t sum,
 	if (!node)
 		return;
 	w = WRITTEN_AT(p, node);
-	*w = (struct written){.summed.sum = sum, .index = index, .time_ns = p->now_ns,
-			      .call = call, .file = file};
+	*w = (struct written){.summed.sum = sum,
+			      .index = index,
+			      .time_ns = p->now_ns,
+			      .call = call,
+			      .file = file};
 	if (attach(p, node, WRITTEN_LIVE)) {
 		pool_give(&p->written, node);
 		return;
@@ -276,10 +279,7 @@ void written_drop(struct pipeline *p, uint32_t file, uint64_t from, uint64_t unt
 
 void written_blur(struct pipeline *p, uint32_t file, uint64_t index)
 {
-	uint32_t node = find_chunk(p, file, index);
-
-	if (node && WRITTEN_AT(p, node)->state == WRITTEN_LIVE)
-		remember(p, node, WRITTEN_REPLACED);
+	add(p, file, index, SUM_UNKNOWN, 0);
 }
 
 static void expire(struct pipeline *p, struct list *list, uint64_t *count)
@@ -342,7 +342,8 @@ static uint32_t take(struct pipeline *p, uint32_t node)
 		return 0;
 	detach(p, node);
 	w = WRITTEN_AT(p, node);
-	p->counters.chunks_rewritten -= w->state == WRITTEN_REPLACED; /* but not before the disk saw it */
+	/* Rewritten it was, but not before the disk saw it. */
+	p->counters.chunks_rewritten -= w->state == WRITTEN_REPLACED;
 	p->counters.chunks_matched_again += w->state == WRITTEN_MATCHED;
 	w->rewritten &= w->state == WRITTEN_LIVE;
 	w->state = WRITTEN_TAKEN;
@@ -419,6 +420,28 @@ static void leave_trail(struct pipeline *p, const struct block_event *block, uin
 	*trail_at(p, block->disk, end) = (struct trail){end, written_ns, block->disk};
 }
 
+/*
+ * Zeros by themselves say nothing: the rest of a Btrfs node is zeros, too. They
+ * are a file's where a neighbour speaks for them, or where nothing in the request
+ * is of unknown content.
+ */
+static void match_zeros(struct pipeline *p, const struct words *sums, uint32_t *match,
+			uint64_t anchor_ns)
+{
+	bool foreign = false;
+
+	for (uint32_t i = 0; i < sums->count; i++)
+		foreign |= !match[i] && sums->at[i] != p->zero_sum;
+	for (uint32_t i = 0; i < sums->count; i++) {
+		if (match[i] || sums->at[i] != p->zero_sum)
+			continue;
+		if (i)
+			match[i] = take(p, beside_or_unseen(p, match[i - 1], 1, p->zero_sum));
+		if (!match[i] && !foreign)
+			match[i] = take(p, any(p, p->zero_sum, anchor_ns));
+	}
+}
+
 /* First what is certain, then what its neighbours speak for, then what is likely. */
 static void match_chunks(struct pipeline *p, const struct block_event *block, uint32_t *match)
 {
@@ -427,18 +450,19 @@ static void match_chunks(struct pipeline *p, const struct block_event *block, ui
 	uint32_t count = sums->count;
 
 	for (uint32_t i = 0; i < count; i++)
-		match[i] = take(p, only_one(p, sums->at[i]));
+		match[i] = sums->at[i] == p->zero_sum ? 0 : take(p, only_one(p, sums->at[i]));
 	for (uint32_t i = count - 1; i--;)
 		if (!match[i])
 			match[i] = take(p, beside_or_unseen(p, match[i + 1], -1, sums->at[i]));
 	for (uint32_t i = 0; i < count; i++) {
 		if (!match[i] && i)
 			match[i] = take(p, beside_or_unseen(p, match[i - 1], 1, sums->at[i]));
-		if (!match[i])
+		if (!match[i] && sums->at[i] != p->zero_sum)
 			match[i] = take(p, any(p, sums->at[i], anchor_ns));
 		if (match[i])
 			anchor_ns = WRITTEN_AT(p, match[i])->time_ns;
 	}
+	match_zeros(p, sums, match, anchor_ns);
 	leave_trail(p, block, anchor_ns);
 }
 
@@ -484,6 +508,14 @@ static void hint_match(struct pipeline *p, const struct block_event *block, uint
 		  w->index == OFFSET_UNKNOWN ? 0 : w->index);
 }
 
+/* XFS dirties the chunk that holds the end of a file again when the file grows beyond it. */
+static bool holds_end(struct pipeline *p, const struct written *w)
+{
+	uint64_t size = file_size(FILE_AT(p, w->file));
+
+	return size != SIZE_UNKNOWN && size % CHUNK_BYTES && size / CHUNK_BYTES == w->index;
+}
+
 /* The disk has it: what it replaced is history, and so is the entry, but for a second coming. */
 static void consume(struct pipeline *p, uint32_t node)
 {
@@ -492,7 +524,7 @@ static void consume(struct pipeline *p, uint32_t node)
 
 	if (w->index != OFFSET_UNKNOWN)
 		forget_older(p, node);
-	if (w->rewritten && w->summed.sum != SUM_UNKNOWN) {
+	if (w->summed.sum != SUM_UNKNOWN && (w->rewritten || holds_end(p, w))) {
 		w->rewritten = false;
 		remember(p, node, WRITTEN_MATCHED);
 	} else {

@@ -20,10 +20,11 @@ while [ $SECONDS -lt $end ]; do
 	mkdir d$n; for i in 1 2 3 4 5 6 7 8 9; do echo $i >d$n/$i; done; cat d$n/* >all; rm -r d$n copy
 done'
 
-# Starts a recorder in a process group of its own: $recorder is its number.
+# Starts a recorder in a process group of its own: $recorder is its number. What
+# a shell runs in the background, maybe this script, ignores Ctrl-C unless told.
 start() {
 	set -m
-	"$SKY" record --host "$@" >"$T/out" 2>"$T/err" &
+	env --default-signal=INT,QUIT "$SKY" record --host "$@" >"$T/out" 2>"$T/err" &
 	recorder=$!
 	set +m
 }

@@ -142,8 +142,10 @@ static const char *damage(const struct good_archive *archive, struct random_even
 	}
 	if (fwrite(archive->bytes, 1, at, file) != at || fwrite(extra, 1, count, file) != count ||
 	    fwrite(archive->bytes + at + skipped, 1, left - skipped, file) != left - skipped ||
-	    fclose(file))
-		exit(fail_errno(errno, "cannot write %s", path) ? 1 : 0);
+	    fclose(file)) {
+		fail_errno(errno, "cannot write %s", path);
+		exit(1);
+	}
 	return done;
 }
 
@@ -249,14 +251,18 @@ int main(int argc, char **argv)
 		     0);
 	said = memfd_create("stderr", 0);
 	real_stderr = dup(STDERR_FILENO);
-	if (state == MAP_FAILED || said < 0 || !mkdtemp(folder))
-		return fail_errno(errno, "cannot prepare") ? 1 : 0;
+	if (state == MAP_FAILED || said < 0 || !mkdtemp(folder)) {
+		fail_errno(errno, "cannot prepare the tries in %s", folder);
+		return 1;
+	}
 	snprintf(path, sizeof(path), "%s/a.h5", folder);
 	child = fork();
 	if (!child)
 		run_tries(tries, seed);
-	if (child < 0 || waitpid(child, &status, 0) < 0)
-		return fail_errno(errno, "cannot run the tries") ? 1 : 0;
+	if (child < 0 || waitpid(child, &status, 0) < 0) {
+		fail_errno(errno, "cannot run the tries");
+		return 1;
+	}
 	if (status) {
 		show_said();
 		fprintf(stderr,

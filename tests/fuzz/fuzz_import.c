@@ -29,7 +29,8 @@ static size_t make_vscsi(struct random_events *dice, uint8_t *at, bool second)
 	for (uint64_t i = 0; i < RECORDS; i++, at += bytes) {
 		uint16_t command = i % 9 ? 0x28 : 0x35, version = second ? 2 << 8 : 1 << 8;
 		uint32_t length = (1 + random_next(dice) % 64) * 512;
-		uint64_t sector = random_next(dice) % (1 << 30), response = random_next(dice) % 5000;
+		uint64_t sector = random_next(dice) % (1 << 30);
+		uint64_t response = random_next(dice) % 5000;
 		uint64_t time_us = i * 1000;
 
 		memcpy(at + (second ? 0 : 12), &command, sizeof(command));
@@ -80,9 +81,10 @@ static bool all_read_well(const uint8_t *bytes, size_t count)
 	if (write(fd, bytes, count) != (ssize_t)count)
 		abort();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	component_for_each(entry)
+	component_for_each (entry)
 		if (!strcmp((*entry)->kind, "import"))
-			well = well && reads_well(container_of(*entry, struct importer, head), path);
+			well = well &&
+			       reads_well(container_of(*entry, struct importer, head), path);
 	close(fd);
 	return well;
 }

@@ -16,9 +16,9 @@
 #include "capture/source.h"
 #include "tests/random_event.h"
 
-#define EVENTS	50
-#define TRACES	16
-#define ROOM	(4u << 20)
+#define EVENTS 50
+#define TRACES 16
+#define ROOM   (4u << 20)
 
 struct bytes {
 	char *at;

@@ -521,6 +521,25 @@ Test(archive, checksum_is_the_one_of_hdf5_for_every_length)
 	}
 }
 
+Test(archive, checksums_notice_zeros_in_place_of_ones)
+{
+	char stored[64 + ARCHIVE_CHECKSUM_BYTES];
+	size_t bytes;
+	uint32_t before;
+
+	memset(stored, 'x', 64);
+	memset(stored + 20, 0xff, 8);
+	bytes = archive_seal(stored, 64);
+	cr_expect_eq(bytes, sizeof(stored));
+	cr_expect_eq(archive_sealed_bytes(stored, bytes), 64);
+	before = archive_fletcher32(stored, 64);
+	memset(stored + 20, 0, 8);
+	cr_expect_eq(archive_fletcher32(stored, 64), before, "fletcher32 alone is enough");
+	cr_expect_eq(archive_sealed_bytes(stored, bytes), 0);
+	for (size_t i = 0; i <= ARCHIVE_CHECKSUM_BYTES; i++)
+		cr_expect_eq(archive_sealed_bytes(stored, i), 0);
+}
+
 Test(archive, tells_what_its_kinds_take)
 {
 	json_t *storage, *groups, *group;
@@ -535,8 +554,7 @@ Test(archive, tells_what_its_kinds_take)
 	cr_expect_eq(json_integer_value(json_object_get(storage, "file_bytes")), st.st_size);
 	groups = json_object_get(storage, "groups");
 	cr_expect_eq(json_object_size(groups), EVENT_KINDS);
-	json_object_foreach(groups, name, group)
-	{
+	json_object_foreach (groups, name, group) {
 		bytes += json_integer_value(json_object_get(group, "stored_bytes"));
 		rows += json_integer_value(json_object_get(group, "rows"));
 	}
@@ -560,7 +578,8 @@ Test(archive, shows_its_attributes_to_other_programs)
 		event_init(&e, EVENT_ATTRIBUTE);
 		e.seq = i + 1;
 		e.attribute.name = (struct text){pairs[i][0], strlen(pairs[i][0])};
-		e.attribute.value = (struct text){pairs[i][1], strlen(pairs[i][1])};
+		if (*pairs[i][1])
+			e.attribute.value = (struct text){pairs[i][1], strlen(pairs[i][1])};
 		cr_assert_eq(sink_write(sink, &e, 1), 0);
 	}
 	cr_assert_eq(sink_commit(sink), 0);
@@ -602,20 +621,20 @@ static void write_good(void)
 
 /* Stores bytes as a dataset's only chunk, as the writer does; some things may be wrong in it. */
 static void store_chunk(hid_t dataset, size_t width, const void *values, size_t bytes,
-			uint32_t claimed_bytes, uint32_t sum_error)
+			uint32_t claimed_bytes, int flipped)
 {
 	const hsize_t start = 0;
 	char stored[1024];
-	uint32_t sum;
 	int length = blosc_compress_ctx(1, BLOSC_SHUFFLE, width, bytes, values, stored,
 					sizeof(stored), BLOSC_LZ4_COMPNAME, 0, 1);
 
 	cr_assert_gt(length, 0);
 	claimed_bytes = htole32(claimed_bytes);
 	memcpy(stored + 4, &claimed_bytes, 4); /* of Blosc's head: the size when decompressed */
-	sum = htole32(archive_fletcher32(stored, length) + sum_error);
-	memcpy(stored + length, &sum, 4);
-	cr_assert_geq(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, &start, length + 4, stored), 0);
+	length = archive_seal(stored, length);
+	if (flipped)
+		stored[length - flipped] ^= 1;
+	cr_assert_geq(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, &start, length, stored), 0);
 }
 
 /* One element of a column gets another value. */
@@ -633,12 +652,12 @@ static void set_element(hid_t file, const char *name, int row, uint64_t value)
 }
 
 /* The chunk of block/sector holds some numbers and says how many bytes that are. */
-static void set_sectors(hid_t file, size_t numbers, uint32_t claimed_bytes, uint32_t sum_error)
+static void set_sectors(hid_t file, size_t numbers, uint32_t claimed_bytes, int flipped)
 {
 	hid_t dataset = H5Dopen2(file, "block/sector", H5P_DEFAULT);
 	const uint64_t values[2 * HOSTILE_ROWS] = {0};
 
-	store_chunk(dataset, 8, values, numbers * 8, claimed_bytes, sum_error);
+	store_chunk(dataset, 8, values, numbers * 8, claimed_bytes, flipped);
 	H5Dclose(dataset);
 }
 

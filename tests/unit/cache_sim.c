@@ -42,8 +42,12 @@ static const char *write_trace(const char *text)
 static json_t *run(const char *text, const char *cache, const char *size, enum hint_mode mode)
 {
 	const struct cache_sim_options options = {
-		.caches = &cache, .cache_count = 1, .sizes = &size, .size_count = 1,
-		.hints = &mode, .hint_count = 1,
+		.caches = &cache,
+		.cache_count = 1,
+		.sizes = &size,
+		.size_count = 1,
+		.hints = &mode,
+		.hint_count = 1,
 	};
 	json_t *json = cache_simulate(write_trace(text), &options);
 
@@ -74,10 +78,12 @@ static json_t *class_of(json_t *json, int io_class)
 	json_t *list = json_object_get(result(json, 0), "by_class"), *object;
 	size_t i;
 
-	json_array_foreach(list, i, object)
-		if (io_class < 0 ? json_is_null(json_object_get(object, "io_class"))
-				 : json_integer_value(json_object_get(object, "io_class")) == io_class)
+	json_array_foreach (list, i, object) {
+		json_t *value = json_object_get(object, "io_class");
+
+		if (io_class < 0 ? json_is_null(value) : json_integer_value(value) == io_class)
 			return object;
+	}
 	return NULL;
 }
 
@@ -108,7 +114,10 @@ Test(cache_sim, knows_requests_by_their_start_where_asked)
 {
 	const char *cache = "lru", *size = "10";
 	const struct cache_sim_options options = {
-		.caches = &cache, .cache_count = 1, .sizes = &size, .size_count = 1,
+		.caches = &cache,
+		.cache_count = 1,
+		.sizes = &size,
+		.size_count = 1,
 		.granularity = GRANULARITY_START,
 	};
 	json_t *json = cache_simulate(write_trace("1000 - - - block W id=1 sector=4 count=14\n"
@@ -144,8 +153,10 @@ Test(cache_sim, discards_remove_whole_blocks_and_flushes_nothing)
 		const char *request;
 		int hits;
 	} cases[] = {
-		{"D id=2 sector=0 count=24", 0}, {"D id=2 sector=4 count=16", 2},
-		{"D id=2 sector=4 count=8", 3},  {"Z id=2 sector=8 count=4294967288", 1},
+		{"D id=2 sector=0 count=24", 0},
+		{"D id=2 sector=4 count=16", 2},
+		{"D id=2 sector=4 count=8", 3},
+		{"Z id=2 sector=8 count=4294967288", 1},
 		{"F id=2", 3},
 	};
 
@@ -222,7 +233,8 @@ Test(cache_sim, a_late_class_is_void_once_the_block_was_asked_for_again)
 			 "1200 - - - complete id=1\n"
 			 "1200 - - - hint metadata id=1 chunk=0 class=5\n"
 			 "1300 - - - block R id=3 sector=16 count=8\n"
-			 "1400 - - - block R id=4 sector=0 count=8\n", again[i]);
+			 "1400 - - - block R id=4 sector=0 count=8\n",
+			 again[i]);
 		json = run(text, "icache", "2", HINTS_SKY);
 		cr_expect_eq(hits(json), 1, "only the one in between");
 		cr_expect_eq(number(class_of(json, 5), "references"), 1);
@@ -287,7 +299,8 @@ Test(cache_sim, many_caches_in_one_pass_are_as_each_alone)
 				i * 1000000ll, random >> 31 ? 'R' : 'W', i, (random >> 8) % 500,
 				1 + (random >> 20) % 30);
 		if (random >> 30 & 1)
-			used += sprintf(text + used, "%lld - - - hint data id=%d chunk=%u class=%u\n",
+			used += sprintf(text + used,
+					"%lld - - - hint data id=%d chunk=%u class=%u\n",
 					i * 1000000ll, i - (random >> 10 & 3), random >> 12 & 3,
 					random % 6);
 	}
@@ -296,9 +309,8 @@ Test(cache_sim, many_caches_in_one_pass_are_as_each_alone)
 	for (int cache = 0; cache < 3; cache++)
 		for (int size = 0; size < 4; size++)
 			for (int mode = 0; mode < 2; mode++) {
-				struct cache_sim_options one = {
-					&caches[cache], 1, &sizes[size], 1, &modes[mode], 1,
-					GRANULARITY_4K};
+				struct cache_sim_options one = {&caches[cache], 1, &sizes[size],  1,
+								&modes[mode],	1, GRANULARITY_4K};
 
 				alone = cache_simulate(trace_path(), &one);
 				cr_expect(json_equal(result(alone, 0), result(together, at++)),
@@ -358,9 +370,10 @@ Test(cache_sim, refuses_requests_that_no_disk_had, .init = quiet)
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		for (int size = 0; size < 2; size++) {
-			const struct cache_sim_options options = {
-				.caches = &cache, .cache_count = 1, .sizes = &sizes[size],
-				.size_count = 1};
+			const struct cache_sim_options options = {.caches = &cache,
+								  .cache_count = 1,
+								  .sizes = &sizes[size],
+								  .size_count = 1};
 
 			cr_expect_null(cache_simulate(write_trace(wrong[i]), &options), "%zu", i);
 		}

@@ -152,8 +152,9 @@ static size_t count_hints(const char *path)
 
 static void expect_same(const json_t *a, const json_t *b)
 {
-	static const char *const keys[] = {"chunks", "confusion", "by_class", "truth_by_class",
-					   "known_after_ns", "over_time", "pipeline"};
+	static const char *const keys[] = {"chunks",	     "confusion",      "by_class",
+					   "truth_by_class", "known_after_ns", "over_time",
+					   "pipeline"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		cr_expect(json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])),

@@ -219,6 +219,9 @@ Test(forms, text_refuses_what_it_does_not_understand)
 	static const char *const lines[] = {
 		"x - - - switch\n",
 		"1 - - switch\n",
+		"-1 - - - switch\n",
+		"1 -1 - - switch\n",
+		"1 - - - block W id=-1\n",
 		"1 70000 - - switch\n",
 		"1 - - - nosuchkind\n",
 		"1 - - - block Q id=1\n",

@@ -42,8 +42,9 @@ static struct pipeline *new_pipeline(struct counted *counted)
 }
 
 static const char *const must_be_empty[] = {
-	"outstanding", "table_entries", "written_live", "written_remembered", "waiting",
-	"processes",   "descriptors",	"open_files",	"files",	      "requests",
+	"outstanding", "table_entries", "written_live", "written_remembered",
+	"waiting",     "processes",	"descriptors",	"open_files",
+	"files",       "requests",
 };
 
 static void expect_empty(const struct pipeline *p)
@@ -75,13 +76,13 @@ Test(pipeline, survives_any_valid_events)
 }
 
 static const enum call calls[] = {
-	CALL_read,	  CALL_write,	   CALL_pread64,   CALL_pwrite64, CALL_readv,
-	CALL_writev,	  CALL_preadv,	   CALL_pwritev2,  CALL_open,	  CALL_openat,
-	CALL_creat,	  CALL_openat2,	   CALL_close,	   CALL_dup,	  CALL_dup2,
-	CALL_dup3,	  CALL_fcntl,	   CALL_lseek,	   CALL_truncate, CALL_ftruncate,
-	CALL_fallocate,	  CALL_unlink,	   CALL_rename,	   CALL_link,	  CALL_copy_file_range,
-	CALL_sendfile,	  CALL_splice,	   CALL_ioctl,	   CALL_close_range, CALL_unlinkat,
-	CALL_renameat2,	  CALL_execve,
+	CALL_read,	CALL_write,   CALL_pread64,  CALL_pwrite64,    CALL_readv,
+	CALL_writev,	CALL_preadv,  CALL_pwritev2, CALL_open,	       CALL_openat,
+	CALL_creat,	CALL_openat2, CALL_close,    CALL_dup,	       CALL_dup2,
+	CALL_dup3,	CALL_fcntl,   CALL_lseek,    CALL_truncate,    CALL_ftruncate,
+	CALL_fallocate, CALL_unlink,  CALL_rename,   CALL_link,	       CALL_copy_file_range,
+	CALL_sendfile,	CALL_splice,  CALL_ioctl,    CALL_close_range, CALL_unlinkat,
+	CALL_renameat2, CALL_execve,
 };
 
 static const enum event_kind kinds[] = {

@@ -27,8 +27,9 @@ Test(plots, what_a_browser_would_take_for_markup_is_escaped)
 	FILE *page = text_begin();
 
 	html_text(page, "<script>alert('&\"')</script>\n\tä\x1b[31m");
-	text_expect(page, "&lt;script&gt;alert(&#39;&amp;&quot;&#39;)&lt;/script&gt;\n\tä\xef\xbf\xbd"
-			  "[31m");
+	text_expect(page,
+		    "&lt;script&gt;alert(&#39;&amp;&quot;&#39;)&lt;/script&gt;\n\tä\xef\xbf\xbd"
+		    "[31m");
 }
 
 Test(plots, pictures_on_one_page_keep_their_ids_apart)

@@ -98,15 +98,21 @@ struct member {
 	size_t offset, bytes;
 };
 
-#define MEMBER(title, field, names)                                                   \
-	{title, names, offsetof(struct event, field), sizeof(((struct event *)0)->field)}
+#define MEMBER(title, field, names)                                                             \
+	{                                                                                       \
+		title, names, offsetof(struct event, field), sizeof(((struct event *)0)->field) \
+	}
 
 static const struct member members[] = {
-	MEMBER("disk", hint.disk, NULL),     MEMBER("id", hint.request, NULL),
-	MEMBER("class", hint.io_class, NULL), MEMBER("dedup", hint.dedup, dedup_hint_names),
+	MEMBER("disk", hint.disk, NULL),
+	MEMBER("id", hint.request, NULL),
+	MEMBER("class", hint.io_class, NULL),
+	MEMBER("dedup", hint.dedup, dedup_hint_names),
 	MEMBER("reason", hint.reason, hint_reason_names),
-	MEMBER("inode", hint.inode, NULL),   MEMBER("index", hint.index, NULL),
-	MEMBER("known_ns", time_ns, NULL),   MEMBER("known_seq", seq, NULL),
+	MEMBER("inode", hint.inode, NULL),
+	MEMBER("index", hint.index, NULL),
+	MEMBER("known_ns", time_ns, NULL),
+	MEMBER("known_seq", seq, NULL),
 	MEMBER("what", hint.what, chunk_class_names),
 };
 
@@ -244,11 +250,11 @@ static void check(struct scenario *s)
 	}
 	free(line);
 	for (size_t i = 0; i < s->count; i++)
-		cr_expect(s->expected[i], "%s: unexpected: id=%lu chunk=%u %s reason=%s known_ns=%lu",
-			  s->path, s->hints[i].hint.request, s->hints[i].hint.chunk,
+		cr_expect(s->expected[i],
+			  "%s: unexpected: id=%lu chunk=%u %s reason=%s known_ns=%lu", s->path,
+			  s->hints[i].hint.request, s->hints[i].hint.chunk,
 			  name_of(chunk_class_names, s->hints[i].hint.what),
-			  name_of(hint_reason_names, s->hints[i].hint.reason),
-			  s->hints[i].time_ns);
+			  name_of(hint_reason_names, s->hints[i].hint.reason), s->hints[i].time_ns);
 }
 
 struct path {

@@ -23,10 +23,8 @@
 #include "capture/host/recorder.h"
 #include "common/fnv1a.h"
 
-/* ---- chunks ---- */
-
-#define FILES	   3
-#define FILE_BYTES (700u << 10) /* more than two batches of chunks.c */
+#define FILES	    3
+#define FILE_BYTES  (700u << 10) /* more than two batches of chunks.c */
 #define FILE_CHUNKS (FILE_BYTES / CHUNK_BYTES)
 
 struct model {
@@ -78,8 +76,8 @@ static uint64_t chunk_sum(const struct model *model, uint64_t chunk)
 
 static struct chunk_file facts(const struct model *model)
 {
-	return (struct chunk_file){.device = 7, .inode = model->file + 1,
-				   .size = model->size[model->file]};
+	return (struct chunk_file){
+		.device = 7, .inode = model->file + 1, .size = model->size[model->file]};
 }
 
 static struct model *new_model(unsigned seed)
@@ -265,6 +263,27 @@ Test(tracer, ends_of_an_unreadable_file_are_unknown)
 	free_model(model);
 }
 
+Test(tracer, a_file_that_grew_meanwhile_is_read_again)
+{
+	struct model *model = new_model(9);
+	struct chunk_source source = {.transfer = take_data, .file = take_file, .context = model};
+	struct chunk_file file = facts(model);
+	struct chunk_state after;
+	uint64_t sums[2];
+
+	model->readable = 100;
+	chunk_sums_of_write(model->chunker, &source, &file, 0, 100, sums, &after);
+	apply_write(model, 0, 100);
+	chunker_keep(model->chunker, &after);
+	memset(model->bytes[0] + 100, 'x', 3000);
+	model->size[0] = 3100;
+	file = facts(model);
+	chunk_sums_of_write(model->chunker, &source, &file, 100, 100, sums, &after);
+	apply_write(model, 100, 100);
+	check_sums(model, sums, 100, 100);
+	free_model(model);
+}
+
 Test(tracer, nothing_is_remembered_once_told_so)
 {
 	struct model *model = new_model(8);
@@ -285,8 +304,6 @@ Test(tracer, nothing_is_remembered_once_told_so)
 	check_sums(model, sums, 100, 100);
 	free_model(model);
 }
-
-/* ---- real commands ---- */
 
 /* What the tests look at of a trace. */
 struct trace {
@@ -378,8 +395,8 @@ static void *consume(void *argument)
 static int trace_script(struct trace *trace, char *folder, const char *script, bool copy_offload)
 {
 	char *command[] = {"sh", "-c", (char *)script, NULL};
-	struct tracer_options options = {.command = command, .folder = folder,
-					 .copy_offload = copy_offload};
+	struct tracer_options options = {
+		.command = command, .folder = folder, .copy_offload = copy_offload};
 	struct statx facts;
 	pthread_t consumer;
 	int status = -1;
@@ -465,7 +482,8 @@ Test(tracer, appended_lines_have_the_checksums_of_the_file)
 	char folder[] = "/tmp/sky-tracer-XXXXXX";
 	int status = trace_script(&trace, folder,
 				  "i=0; while [ $i -lt 300 ]; do echo line $i of an odd length; "
-				  "i=$((i + 1)); done >out", true);
+				  "i=$((i + 1)); done >out",
+				  true);
 
 	cr_assert_eq(status, 0);
 	check_file(&trace, folder, "out");
@@ -475,9 +493,9 @@ Test(tracer, appended_lines_have_the_checksums_of_the_file)
 Test(tracer, copies_inside_the_kernel_have_the_checksums_of_the_file)
 {
 	char folder[] = "/tmp/sky-tracer-XXXXXX";
-	int status = trace_script(&trace, folder,
-				  "head -c 300001 /dev/urandom >in; cp in out; cat in in >>out",
-				  true);
+	int status =
+		trace_script(&trace, folder,
+			     "head -c 300001 /dev/urandom >in; cp in out; cat in in >>out", true);
 
 	cr_assert_eq(status, 0);
 	cr_assert_gt(trace.calls[CALL_copy_file_range], 0);

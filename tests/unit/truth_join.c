@@ -146,8 +146,6 @@ Test(truth_join, only_the_youngest_wait_when_there_are_too_many)
 	truth_join_free(join);
 }
 
-/* ---- The model: all truths in a row, searched from the front ---- */
-
 struct model_truth {
 	struct chunk_truth truth;
 	uint64_t time_ns, sector;
@@ -263,8 +261,6 @@ Test(truth_join, agrees_with_the_model_on_a_large_disk)
 	for (unsigned seed = 100; seed < 105; seed++)
 		compare_with_model(seed, 100000, 3000);
 }
-
-/* ---- truth_check ---- */
 
 static void written(struct truth_check *check, uint64_t sector, uint8_t what, uint8_t source,
 		    uint32_t flags, uint64_t inode, uint64_t index)

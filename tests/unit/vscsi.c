@@ -11,8 +11,8 @@
 
 #include "capture/import/import.h"
 
-#define READ_10	 0x28
-#define WRITE_16 0x8a
+#define READ_10		  0x28
+#define WRITE_16	  0x8a
 #define SYNCHRONIZE_CACHE 0x35
 
 struct record {
@@ -165,9 +165,9 @@ Test(vscsi, version_2_completes_in_the_order_of_time)
 		enum event_kind kind;
 		uint64_t id, time_us;
 	} expected[] = {
-		{EVENT_BLOCK, 1, 100},	  {EVENT_BLOCK, 2, 200},	{EVENT_COMPLETE, 2, 250},
-		{EVENT_BLOCK, 3, 300},	  {EVENT_COMPLETE, 3, 300},	{EVENT_BLOCK, 4, 400},
-		{EVENT_COMPLETE, 1, 1000}, {EVENT_COMPLETE, 4, 1000},	{EVENT_BLOCK, 5, 2000},
+		{EVENT_BLOCK, 1, 100},	   {EVENT_BLOCK, 2, 200},     {EVENT_COMPLETE, 2, 250},
+		{EVENT_BLOCK, 3, 300},	   {EVENT_COMPLETE, 3, 300},  {EVENT_BLOCK, 4, 400},
+		{EVENT_COMPLETE, 1, 1000}, {EVENT_COMPLETE, 4, 1000}, {EVENT_BLOCK, 5, 2000},
 		{EVENT_COMPLETE, 5, 2010},
 	};
 	struct event e[32];
@@ -187,7 +187,9 @@ Test(vscsi, version_2_completes_in_the_order_of_time)
 Test(vscsi, time_that_goes_back_is_raised)
 {
 	static const struct record records[] = {
-		{READ_10, 4096, 8, 500, 0}, {READ_10, 4096, 16, 400, 0}, {READ_10, 4096, 24, 600, 0},
+		{READ_10, 4096, 8, 500, 0},
+		{READ_10, 4096, 16, 400, 0},
+		{READ_10, 4096, 24, 600, 0},
 	};
 	struct event e[32];
 	ssize_t n = read_records(encode_v1, records, 3, 0, e, 32);
@@ -200,7 +202,8 @@ Test(vscsi, time_that_goes_back_is_raised)
 Test(vscsi, a_cut_record_is_an_error)
 {
 	static const struct record records[] = {
-		{READ_10, 4096, 8, 500, 0}, {READ_10, 4096, 16, 600, 0},
+		{READ_10, 4096, 8, 500, 0},
+		{READ_10, 4096, 16, 600, 0},
 	};
 	struct event e[32];
 
@@ -213,9 +216,12 @@ Test(vscsi, a_cut_record_is_an_error)
 Test(vscsi, refuses_what_no_disk_and_no_clock_has)
 {
 	static const struct record wrong[] = {
-		{READ_10, 4095, 8, 1000, 0},		  {READ_10, 1u << 31, 8, 1000, 0},
-		{READ_10, UINT32_MAX, 8, 1000, 0},	  {READ_10, 4096, UINT64_MAX, 1000, 0},
-		{READ_10, 4096, 8, UINT64_MAX, 0},	  {READ_10, 4096, 8, 1000, UINT64_MAX},
+		{READ_10, 4095, 8, 1000, 0},
+		{READ_10, 1u << 31, 8, 1000, 0},
+		{READ_10, UINT32_MAX, 8, 1000, 0},
+		{READ_10, 4096, UINT64_MAX, 1000, 0},
+		{READ_10, 4096, 8, UINT64_MAX, 0},
+		{READ_10, 4096, 8, 1000, UINT64_MAX},
 		{SYNCHRONIZE_CACHE, 0, 0, UINT64_MAX, 0},
 	};
 	struct event e[32];
@@ -238,7 +244,7 @@ Test(vscsi, refuses_other_files_and_mixed_versions)
 	cr_expect_eq(read_all("/nonexistent", e, 32), -1);
 	cr_expect_eq(read_all("/dev/null", e, 32), -1, "not a regular file");
 	cr_expect_eq(read_all(file_of("", 0), e, 32), -1);
-	cr_expect_eq(read_all(file_of("a text of some length, which has no version", 43), e, 32), -1);
+	cr_expect_eq(read_all(file_of("a text long enough, without version", 35), e, 32), -1);
 	cr_expect_eq(read_all(file_of(bytes, 80), e, 32), -1);
 	encode_v1(bytes, &record);
 	encode_v1(bytes + 32, &record);

@@ -20,13 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NEED(condition)                                                               \
-	do {                                                                          \
-		if (!(condition)) {                                                   \
-			fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition,    \
-				strerror(errno));                                     \
-			exit(1);                                                      \
-		}                                                                     \
+#define NEED(condition)                                                            \
+	do {                                                                       \
+		if (!(condition)) {                                                \
+			fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition, \
+				strerror(errno));                                  \
+			exit(1);                                                   \
+		}                                                                  \
 	} while (0)
 
 #define BIG 300007
@@ -103,7 +103,9 @@ static void passed(void)
 {
 	char control[CMSG_SPACE(sizeof(int))], byte = 0;
 	struct iovec part = {&byte, 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
 				 .msg_controllen = sizeof(control)};
 	struct cmsghdr *header;
 	int pair[2], fd, got;
@@ -188,8 +190,8 @@ static void short_write(void)
 	void *volatile nowhere = (void *)16;
 	int fd = create("short", O_WRONLY);
 	ssize_t done;
-	char *map = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			 -1, 0);
+	char *map =
+		mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	NEED(map != MAP_FAILED);
 	memset(map, 'x', 3 * 4096);

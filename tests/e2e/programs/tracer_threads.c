@@ -15,12 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NEED(condition)                                                               \
-	do {                                                                          \
-		if (!(condition)) {                                                   \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition);       \
-			exit(1);                                                      \
-		}                                                                     \
+#define NEED(condition)                                                         \
+	do {                                                                    \
+		if (!(condition)) {                                             \
+			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+			exit(1);                                                \
+		}                                                               \
 	} while (0)
 
 static int shared;
@@ -60,7 +60,7 @@ static void *wait_for_ever(void *unused)
 	return read(never[0], &byte, 1) == 1 ? unused : NULL;
 }
 
-static void catch(int signal)
+static void catch (int signal)
 {
 	caught += signal == SIGUSR1 || signal == SIGTRAP;
 }
