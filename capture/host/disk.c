@@ -387,6 +387,9 @@ static int serve(struct disk *disk)
 	fuse_loop_cfg_set_idle_threads(config, THREADS);
 	avoid_deadlock();
 	rc = fuse_session_loop_mt(session, config);
+	/* the unmount tears the connection down, and now and then a thread sees only that */
+	if (rc == -ECONNABORTED || rc == -ENODEV)
+		rc = 0;
 out:
 	if (session)
 		fuse_session_destroy(session);
