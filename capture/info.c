@@ -277,20 +277,9 @@ static int run_info(int argc, char **argv)
 		       "each kind, what was lost, and what it costs on disk.",
 	};
 	struct arguments a = {0};
-	json_t *info;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	info = trace_info(a.path);
-	if (!info)
-		return 1;
-	if (a.json) {
-		json_dumpf(info, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else {
-		print_info(info);
-	}
-	json_decref(info);
-	return command_finish();
+	return command_result(trace_info(a.path), a.json, print_info);
 }
 
 SKY_COMMAND(info, "info", "say what a trace holds, and what is missing from it", run_info);

@@ -12,3 +12,17 @@ int command_finish(void)
 	}
 	return 0;
 }
+
+int command_result(json_t *result, bool as_json, void (*print)(const json_t *result))
+{
+	if (!result)
+		return 1;
+	if (as_json) {
+		json_dumpf(result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+		putchar('\n');
+	} else {
+		print(result);
+	}
+	json_decref(result);
+	return command_finish();
+}

@@ -10,6 +10,8 @@
 #define SKY_COMMAND_H
 
 #include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
 
 #include "component.h"
 
@@ -30,5 +32,11 @@ struct command {
  * that the output is not complete (a full disk, a closed pipe).
  */
 int command_finish(void);
+
+/*
+ * The end of a command that has one result: prints it as JSON or by print(),
+ * frees it and finishes. A result of NULL was an error and has been said.
+ */
+int command_result(json_t *result, bool as_json, void (*print)(const json_t *result));
 
 #endif

@@ -282,21 +282,10 @@ static int run_classify(int argc, char **argv)
 		       "changed.",
 	};
 	struct arguments a = {0};
-	json_t *result;
 
 	classify_defaults(&a.options);
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	result = classify_trace(a.path, &a.options);
-	if (!result)
-		return 1;
-	if (a.json) {
-		json_dumpf(result, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else {
-		print_result(result);
-	}
-	json_decref(result);
-	return command_finish();
+	return command_result(classify_trace(a.path, &a.options), a.json, print_result);
 }
 
 SKY_COMMAND(classify, "classify", "find out what the disk requests of a trace were", run_classify);

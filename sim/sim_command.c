@@ -227,7 +227,6 @@ static void print_table(const json_t *json)
 static int run_sim(int argc, char **argv)
 {
 	struct arguments a = {0};
-	json_t *json;
 
 	a.options.caches = a.caches;
 	a.options.sizes = a.sizes;
@@ -235,17 +234,7 @@ static int run_sim(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	if (!a.options.cache_count)
 		a.caches[a.options.cache_count++] = "lru";
-	json = cache_simulate(a.trace, &a.options);
-	if (!json)
-		return 1;
-	if (a.json) {
-		json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-		putchar('\n');
-	} else {
-		print_table(json);
-	}
-	json_decref(json);
-	return command_finish();
+	return command_result(cache_simulate(a.trace, &a.options), a.json, print_table);
 }
 
 SKY_COMMAND(sim, "sim", "simulate caches over a trace, untimed: hits, misses, contents", run_sim);
