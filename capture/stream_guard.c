@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/error.h"
@@ -20,7 +23,7 @@ struct stream_guard {
 	struct input input;
 	pthread_t thread;
 	bool started, joined;
-	int out_fd;
+	int out_fd, stop_fd;
 	_Atomic uint64_t taken_bytes;
 	/* the thread's findings, read after it was joined */
 	int read_error;
@@ -37,7 +40,7 @@ static bool possible(const struct stream_record_header *h)
 	       h->captured_bytes <= STREAM_FRAME_BYTES && h->nanoseconds < 1000000000;
 }
 
-/* libtrace gives out microseconds only, so the record's nanoseconds are compared here. */
+/* pcap's time has no checksum; the frame's has. */
 static bool times_agree(const struct stream_record_header *h, const char *frame)
 {
 	struct stream_frame f;
@@ -86,12 +89,44 @@ static bool pass_on(int fd, const char *at, size_t bytes)
 	return true;
 }
 
+/* Waits for input; false when the reader is done with the stream. */
+static bool await_input(struct stream_guard *g)
+{
+	struct pollfd fds[] = {
+		{.fd = g->input.fd, .events = POLLIN},
+		{.fd = g->stop_fd, .events = POLLIN},
+	};
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return true; /* the read will say what is wrong */
+	return !fds[1].revents;
+}
+
+/*
+ * libtrace looks ahead before it starts: if a record came together with the
+ * header, it would wait for a second one before it gave out the first. So
+ * the first record waits until the header was taken.
+ */
+static bool header_taken(struct stream_guard *g)
+{
+	struct pollfd stop = {.fd = g->stop_fd, .events = POLLIN};
+	int waiting;
+
+	while (!ioctl(g->out_fd, FIONREAD, &waiting) && waiting)
+		if (poll(&stop, 1, 1) > 0)
+			return false;
+	return true;
+}
+
 static void *guard_main(void *argument)
 {
 	struct stream_guard *g = argument;
 	size_t held = 0;
 
-	while (!g->damaged) {
+	if (!header_taken(g))
+		goto out;
+	while (!g->damaged && await_input(g)) {
 		ssize_t got = input_read(&g->input, g->buffer + held, BUFFER_BYTES - held);
 		size_t whole;
 
@@ -109,6 +144,7 @@ static void *guard_main(void *argument)
 		memmove(g->buffer, g->buffer + whole, held);
 	}
 	g->cut_bytes = held;
+out:
 	close(g->out_fd);
 	g->out_fd = -1;
 	return NULL;
@@ -164,9 +200,12 @@ struct stream_guard *stream_guard_start(struct input *input, int *out_fd)
 	memset(g, 0, offsetof(struct stream_guard, buffer));
 	g->input = *input;
 	g->out_fd = ends[1];
+	g->stop_fd = eventfd(0, EFD_CLOEXEC);
 	/* a larger pipe is only faster */
 	(void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
-	if (check_header(g) || start_thread(g)) {
+	if (g->stop_fd < 0)
+		fail_errno(errno, "cannot make room to read %s", g->input.name);
+	if (g->stop_fd < 0 || check_header(g) || start_thread(g)) {
 		close(ends[0]);
 		stream_guard_free(g);
 		return NULL;
@@ -205,8 +244,10 @@ int stream_guard_verdict(struct stream_guard *guard, uint64_t *cut_bytes)
 void stream_guard_free(struct stream_guard *guard)
 {
 	if (guard->started && !guard->joined)
-		pthread_cancel(guard->thread);
+		eventfd_write(guard->stop_fd, 1);
 	join(guard);
+	if (guard->stop_fd >= 0)
+		close(guard->stop_fd);
 	if (guard->out_fd >= 0)
 		close(guard->out_fd);
 	input_close(&guard->input);

@@ -263,12 +263,9 @@ static int start_libtrace(struct stream_source *s)
 {
 	char uri[64];
 
-	/*
-	 * "pcap:" reads through libpcap, which takes what is there. "pcapfile:"
-	 * looks ahead, and now and then waits for a second record before it
-	 * gives out the first.
-	 */
-	snprintf(uri, sizeof(uri), "pcap:/proc/self/fd/%d", s->pipe_fd);
+	/* libtrace's own reading threads would hold a live stream back until 1 MB has come */
+	setenv("LIBTRACEIO", "nothreads", 1);
+	snprintf(uri, sizeof(uri), "pcapfile:/proc/self/fd/%d", s->pipe_fd);
 	s->trace = trace_create(uri);
 	s->packet = trace_create_packet();
 	if (!s->packet || trace_is_err(s->trace) || trace_start(s->trace))
