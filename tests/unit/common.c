@@ -29,6 +29,19 @@ Test(fnv1a, of_chunks_side_by_side_is_that_of_each)
 		cr_expect_eq(sums[i], fnv1a_update(FNV1A_BASIS, data + 4096 * i, 4096));
 }
 
+Test(fnv1a, of_zero_chunks_and_nearly_zero_chunks_is_that_of_each)
+{
+	static uint8_t data[40 * 4096];
+	uint64_t sums[40];
+
+	data[4096 * 9 + 4095] = 1; /* the second batch of eight */
+	data[4096 * 16] = 1;	   /* the third begins with it */
+	data[4096 * 31 + 8] = 1;
+	fnv1a_chunks(data, 40, 4096, sums);
+	for (int i = 0; i < 40; i++)
+		cr_expect_eq(sums[i], fnv1a_update(FNV1A_BASIS, data + 4096 * i, 4096));
+}
+
 Test(fnv1a, over_zeros_is_that_of_zero_bytes)
 {
 	static const uint8_t zeros[4096];
