@@ -128,7 +128,9 @@ int volume_begin(struct volume *volume, const char *folder)
 		return fail_errno(errno, "cannot make a mount namespace (it takes CAP_SYS_ADMIN)");
 	/* what the host mounts is seen here, what is mounted here stays here */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
-		return fail_errno(errno, "cannot separate the mounts from the host's");
+		return fail_errno(errno,
+				  "cannot separate the mounts from the host's (a chroot's root "
+				  "must be a mount: `mount --bind ROOT ROOT` before it)");
 	return make_mount_points(volume, folder);
 }
 
