@@ -17,7 +17,9 @@ endif
 
 PREFIX ?= /usr/local
 VERSION := 0.1.0
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 

@@ -6,7 +6,8 @@ LIBRARIES := hdf5-serial:libhdf5-dev blosc:libblosc-dev libpcap:libpcap-dev \
 	     fuse3:libfuse3-dev libseccomp:libseccomp-dev mount:libmount-dev blkid:libblkid-dev \
 	     libbpf:libbpf-dev gsl:libgsl-dev jansson:libjansson-dev zlib:zlib1g-dev \
 	     criterion:libcriterion-dev
-FILES     := /usr/include/libtrace.h:libtrace3-dev /usr/bin/clang:clang \
+FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
+	     /usr/include/libtrace.h:libtrace3-dev /usr/bin/clang:clang \
 	     /usr/bin/gnuplot:gnuplot-nox /usr/sbin/mkfs.ext4:e2fsprogs \
 	     /usr/sbin/mkfs.xfs:xfsprogs /usr/sbin/mkfs.btrfs:btrfs-progs \
 	     /usr/lib/x86_64-linux-gnu/hdf5/serial/plugins/libH5Zblosc.so:hdf5-filter-plugin-blosc-serial \
@@ -16,7 +17,7 @@ FILES     := /usr/include/libtrace.h:libtrace3-dev /usr/bin/clang:clang \
 	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq \
 	     /usr/src/glibc:glibc-source /usr/bin/xz:xz-utils
 
-PACKAGES := gcc libc6-dev make $(foreach pair,$(LIBRARIES) $(FILES),$(lastword $(subst :, ,$(pair))))
+PACKAGES := make $(foreach pair,$(LIBRARIES) $(FILES),$(lastword $(subst :, ,$(pair))))
 
 names := $(foreach pair,$(filter-out criterion:%,$(LIBRARIES)),$(firstword $(subst :, ,$(pair))))
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(names) 2>/dev/null)
