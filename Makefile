@@ -3,7 +3,7 @@
 # make            build/sky            make demo    record, classify, simulate, report
 # make check      every test           make bench   rates and ratios
 # make fuzz       long fuzzing         make deps    what apt has to install
-# make install    PREFIX=/usr/local DESTDIR=
+# make install    PREFIX=/usr/local DESTDIR=   make paper-table5   the paper's table 5
 #
 # SANITIZE=1 (ASan and UBSan) and DEBUG=1 build into folders of their own; BUILD=DIR names another.
 
@@ -99,6 +99,12 @@ bench: $(SKY) $(BENCHES)
 fuzz: $(FUZZERS)
 	tests/fuzz/run-long $(BUILD)
 
+mutations:
+	tests/mutations
+
+paper-table5: $(SKY)
+	workloads/table5 $(BUILD) $(OPERATIONS) $(REPETITIONS)
+
 man: $(SKY)
 	docs/make-man $(BUILD)
 
@@ -113,6 +119,6 @@ clean:
 format:
 	clang-format -i $(SOURCES) sky.c $(wildcard tests/*/*.c) $(shell find $(ROOMS) -name '*.h')
 
-.PHONY: all deps unit e2e check check-built demo bench fuzz man install clean format
+.PHONY: all deps unit e2e check check-built demo bench fuzz mutations paper-table5 man install clean format
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -14,7 +14,7 @@ FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
 	     /usr/bin/fusermount3:fuse3 /usr/bin/pkg-config:pkg-config /usr/sbin/bpftool:bpftool \
 	     /usr/bin/help2man:help2man /usr/bin/mandoc:mandoc /usr/bin/strace:strace \
 	     /usr/bin/h5dump:hdf5-tools /usr/bin/python3:python3 \
-	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq \
+	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq /usr/bin/gpg:gpg /usr/bin/gpg-agent:gpg-agent \
 	     /usr/src/glibc:glibc-source /usr/bin/xz:xz-utils
 
 PACKAGES := make $(foreach pair,$(LIBRARIES) $(FILES),$(lastword $(subst :, ,$(pair))))

@@ -26,7 +26,15 @@ const struct call_info call_table[CALL_COUNT] = {
 		       .freebsd_number = freebsd, \
 		       .arguments = {__VA_ARGS__}},
 #include "calls.def"
-#undef CALL
+};
+
+/* FreeBSD's own names and arguments; without a name: as in call_table. */
+static const struct {
+	const char *name;
+	struct argument arguments[6];
+} freebsd_calls[CALL_COUNT] = {
+#define FREEBSD(id, title, ...) [CALL_##id] = {.name = #title, .arguments = {__VA_ARGS__}},
+#include "calls.def"
 };
 
 #define NUMBERS_MAX 600
@@ -49,10 +57,44 @@ enum call call_by_number(enum abi abi, uint32_t number)
 	return number < NUMBERS_MAX ? by_number[abi][number] : CALL_NONE;
 }
 
-enum call call_by_name(const char *name, size_t length)
+const char *call_name(enum abi abi, enum call call)
 {
+	const char *own = abi == ABI_FREEBSD64 ? freebsd_calls[call].name : NULL;
+
+	return own ? own : call_table[call].name;
+}
+
+const struct argument *call_arguments(enum abi abi, enum call call)
+{
+	if (abi == ABI_FREEBSD64 && freebsd_calls[call].name)
+		return freebsd_calls[call].arguments;
+	return call_table[call].arguments;
+}
+
+static bool is_name(const char *of_call, const char *name, size_t length)
+{
+	return of_call && !strncmp(of_call, name, length) && !of_call[length];
+}
+
+enum call call_by_name(enum abi abi, const char *name, size_t length)
+{
+	for (int call = CALL_NONE + 1; call < CALL_COUNT && abi == ABI_FREEBSD64; call++)
+		if (is_name(freebsd_calls[call].name, name, length))
+			return call;
 	for (int call = CALL_NONE + 1; call < CALL_COUNT; call++)
-		if (!strncmp(call_table[call].name, name, length) && !call_table[call].name[length])
+		if (is_name(call_table[call].name, name, length))
 			return call;
 	return CALL_NONE;
+}
+
+enum call call_meant(enum abi abi, uint32_t number, uint64_t argument[6])
+{
+	enum call call = call_by_number(abi, number);
+
+	if (call != CALL_nosys && call != CALL___syscall)
+		return call;
+	number = argument[0];
+	memmove(argument, argument + 1, 5 * sizeof(*argument));
+	argument[5] = 0;
+	return call_by_number(abi, number);
 }

@@ -18,7 +18,6 @@ enum call {
 	CALL_NONE,
 #define CALL(id, linux, freebsd, ...) CALL_##id,
 #include "calls.def"
-#undef CALL
 	CALL_COUNT
 };
 
@@ -52,7 +51,19 @@ extern const struct call_info call_table[CALL_COUNT];
 
 /* CALL_NONE if the table doesn't have it. */
 enum call call_by_number(enum abi abi, uint32_t number);
-enum call call_by_name(const char *name, size_t length);
+/* By what the ABI calls it, or else by what Linux does. */
+enum call call_by_name(enum abi abi, const char *name, size_t length);
+
+/* What the ABI calls it, and its six arguments there. */
+const char *call_name(enum abi abi, enum call call);
+const struct argument *call_arguments(enum abi abi, enum call call);
+
+/*
+ * The call that an entry is for. FreeBSD's numbers 0 and 198 stand for the call
+ * that their first argument names, whose own arguments follow it: they are moved
+ * to where they belong. The sixth is on the stack then, and unknown: 0.
+ */
+enum call call_meant(enum abi abi, uint32_t number, uint64_t argument[6]);
 
 static inline int call_number(enum abi abi, enum call call)
 {

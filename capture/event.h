@@ -83,8 +83,11 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_ZERO 
 /*
  * A content marker a chunk: the low 8 bits say what the chunk looks like, the
  * rest is that kind's value (InnoDB: page type in bits 8..23, the low 40 bits
- * of the index id above).
+ * of the index id above; XFS log: bytes of the record behind its header).
  */
+#define MARKER_KIND_MASK   0xffu
+#define MARKER_VALUE_SHIFT 8
+
 enum marker {
 	MARKER_NONE,
 	MARKER_ZERO,
@@ -124,6 +127,9 @@ enum hint_reason {
 	REASON_EXCLUSION,      /* nobody wrote it, or took it within the window */
 	REASON_NEIGHBOUR,      /* its neighbours in the request were file data */
 	REASON_TRUTH,	       /* taken from the truth, not found out */
+	REASON_RULE,	       /* a rule of thumb of a baseline: size, flags, place */
+	REASON_JOURNAL,	       /* by its marker, or where the journal goes on */
+	REASON_FRAME,	       /* its frame was, or became, a page of a mapped file */
 };
 
 enum dedup_hint { DEDUP_NONE, DEDUP_UNIQUE, DEDUP_COPY };
@@ -312,7 +318,7 @@ struct hint_event {
 struct event {
 	uint64_t seq; /* from 1, +1 an event; a gap is a loss */
 	uint64_t time_ns;
-	uint64_t space; /* canonical CR3, or an id of the mm on a host; 0 unknown */
+	uint64_t space; /* CR3 as it is loaded, or an id of the mm on a host; 0 unknown */
 	uint64_t stack; /* user stack pointer; 0 unknown */
 	uint64_t fs_base;
 	uint64_t cpu_ns;  /* the thread's CPU time so far; 0 unknown */

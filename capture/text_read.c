@@ -198,7 +198,7 @@ static bool parse_name(const char *text, const char *const *names, uint64_t *val
 
 static bool parse_call(enum abi abi, const char *text, uint64_t *value)
 {
-	enum call call = call_by_name(text, strlen(text));
+	enum call call = call_by_name(abi, text, strlen(text));
 
 	if (!call || call_number(abi, call) < 0)
 		return text_parse_number(text, value);
@@ -329,7 +329,7 @@ static int find_argument(const struct entry_event *entry, const char *name)
 	enum call call = call_by_number(entry->abi, entry->number);
 
 	for (int i = 0; i < 6; i++) {
-		const struct argument *a = &call_table[call].arguments[i];
+		const struct argument *a = &call_arguments(entry->abi, call)[i];
 
 		if (a->name ? !strcmp(a->name, name)
 			    : !strncmp(name, "arg", 3) && name[3] == '0' + i && !name[4])
@@ -342,7 +342,7 @@ static int set_argument(struct text_source *s, struct entry_event *entry, int i,
 			const struct word *w)
 {
 	enum call call = call_by_number(entry->abi, entry->number);
-	const struct argument *a = &call_table[call].arguments[i];
+	const struct argument *a = &call_arguments(entry->abi, call)[i];
 
 	if (w->quoted.at || !argument_forms[a->style].parse(w->value, &entry->argument[i]))
 		return wrong(s, "a value that can't be:", w->value);

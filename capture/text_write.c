@@ -94,7 +94,7 @@ static void put_call(FILE *out, const struct event *event, uint32_t number)
 	enum call call = call_by_number(abi_of(event), number);
 
 	if (call)
-		fputs(call_table[call].name, out);
+		fputs(call_name(abi_of(event), call), out);
 	else
 		fprintf(out, "%" PRIu32, number);
 }
@@ -124,7 +124,7 @@ static void put_arguments(FILE *out, const struct entry_event *entry)
 	enum call call = call_by_number(entry->abi, entry->number);
 
 	for (int i = 0; i < 6; i++) {
-		const struct argument *a = &call_table[call].arguments[i];
+		const struct argument *a = &call_arguments(entry->abi, call)[i];
 		const struct argument_form *form = &argument_forms[a->style];
 
 		if (!entry->argument[i] && !form->shown)

@@ -9,6 +9,7 @@
 #ifndef SKY_POOL_H
 #define SKY_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ struct pool {
 	size_t node_bytes;
 	uint32_t blocks, top, free;
 	uint32_t count, peak; /* nodes taken, now and at most */
+	/* For pool_refuses(): the most nodes, 0 = any number; how many found no room. */
+	uint32_t bound;
+	uint64_t refused;
 };
 
 /* node_bytes is the size of the node's type, at least 4. */
@@ -29,6 +33,15 @@ void pool_fini(struct pool *pool);
 /* A node full of zeros; 0 if out of memory. */
 uint32_t pool_take(struct pool *pool);
 void pool_give(struct pool *pool, uint32_t node);
+
+/* Has the pool all that it may have? Then the caller's node is refused, and counted. */
+static inline bool pool_refuses(struct pool *pool)
+{
+	if (!pool->bound || pool->count < pool->bound)
+		return false;
+	pool->refused++;
+	return true;
+}
 
 /* The node as its type, where the type is known: its size is then a constant. */
 #define POOL_NODE(pool, type, node) \

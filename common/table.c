@@ -13,7 +13,7 @@ int table_init(struct table *table)
 {
 	table->slot = calloc(SLOTS_AT_FIRST, sizeof(*table->slot));
 	table->mask = SLOTS_AT_FIRST - 1;
-	table->count = 0;
+	table->count = table->peak = 0;
 	return table->slot ? 0 : -ENOMEM;
 }
 
@@ -56,7 +56,8 @@ int table_add(struct table *table, uint32_t hash, uint32_t node)
 	if (table->count > table->mask / 2 && grow(table))
 		return -ENOMEM;
 	put(table->slot, table->mask, (struct table_slot){node, hash});
-	table->count++;
+	if (++table->count > table->peak)
+		table->peak = table->count;
 	return 0;
 }
 

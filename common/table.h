@@ -19,7 +19,7 @@ struct table_slot {
 
 struct table {
 	struct table_slot *slot;
-	uint32_t mask, count;
+	uint32_t mask, count, peak;
 };
 
 /* 0 or -ENOMEM. */

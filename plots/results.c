@@ -38,7 +38,7 @@ json_t *results_caches(struct results *results)
 {
 	static const char *const caches[] = {"lru", "icache"};
 	static const char *const sizes[] = {"1%", "2%", "5%", "10%", "20%", "40%", "60%", "80%"};
-	static const enum hint_mode hints[] = {HINTS_NONE, HINTS_SKY, HINTS_TRUTH};
+	static const char *const hints[] = {HINTS_NONE, "sky", "truth"};
 	static const struct cache_sim_options options = {
 		.caches = caches,
 		.cache_count = COUNT_OF(caches),

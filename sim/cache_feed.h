@@ -13,7 +13,6 @@
 #include "undecided.h"
 
 struct cache_feed {
-	enum hint_mode mode;
 	struct cache_run *runs;
 	size_t run_count;
 	struct tally references[TAGS]; /* all of them; each run has its hits */

@@ -15,8 +15,7 @@
 #include "common/error.h"
 
 /* A longer request is no request but a damaged trace: 1 GiB. */
-#define REQUEST_SECTORS_MAX (1u << 21)
-#define REQUEST_CHUNKS_MAX  (REQUEST_SECTORS_MAX / SECTORS_PER_CHUNK + 1)
+#define REQUEST_SECTORS_MAX (CLASSIFIER_CHUNKS_MAX * SECTORS_PER_CHUNK)
 /* A block's key: the disk above, its number on the disk below. */
 #define DISK_SHIFT	    52
 #define DISK_MAX	    ((1u << (64 - DISK_SHIFT)) - 1)
@@ -26,9 +25,8 @@
 
 static void flush_feeds(struct cache_input *in)
 {
-	for (int mode = 0; mode < HINT_MODES; mode++)
-		if (in->feed[mode])
-			feed_flush(in->feed[mode]);
+	for (size_t i = 0; i < in->mode_count; i++)
+		feed_flush(&in->modes[i].feed);
 }
 
 static void thin_out(struct cache_input *in)
@@ -36,9 +34,9 @@ static void thin_out(struct cache_input *in)
 	struct timeline *t = &in->timeline;
 
 	flush_feeds(in);
-	for (int mode = 0; mode < HINT_MODES; mode++)
-		for (size_t i = 0; in->feed[mode] && i < in->feed[mode]->run_count; i++)
-			cache_run_thin_out(&in->feed[mode]->runs[i]);
+	for (size_t mode = 0; mode < in->mode_count; mode++)
+		for (size_t i = 0; i < in->modes[mode].feed.run_count; i++)
+			cache_run_thin_out(&in->modes[mode].feed.runs[i]);
 	t->samples = SAMPLES_MAX / 2;
 	for (uint32_t i = 1; i < t->samples; i++)
 		t->time_ns[i] = t->time_ns[2 * i];
@@ -51,9 +49,8 @@ static void sample(struct cache_input *in)
 	struct timeline *t = &in->timeline;
 
 	t->time_ns[t->samples] = t->last_ns;
-	for (int mode = 0; mode < HINT_MODES; mode++)
-		if (in->feed[mode])
-			feed_sample(in->feed[mode], t->samples);
+	for (size_t i = 0; i < in->mode_count; i++)
+		feed_sample(&in->modes[i].feed, t->samples);
 	t->samples++;
 	t->next_ns = t->last_ns + t->interval_ns;
 }
@@ -93,27 +90,19 @@ struct piece {
 	uint32_t chunk, sectors;
 };
 
-static void refer_undecided(struct cache_input *in, struct cache_feed *feed, struct block_ref *ref,
+static void refer_undecided(struct cache_input *in, struct hint_mode *mode, struct block_ref *ref,
 			    const struct piece *piece)
 {
 	const struct undecided_chunk chunk = {in->held.disk, piece->chunk, in->held.id};
-	uint32_t place = undecided_add(in->undecided, &chunk, piece->block, piece->sectors,
+	uint32_t place = undecided_add(mode->undecided, &chunk, piece->block, piece->sectors,
 				       tag_of(ref->write, CLASS_UNDECIDED));
 
-	feed_reference(feed, ref, CLASS_UNDECIDED, piece->sectors, place);
+	feed_reference(&mode->feed, ref, CLASS_UNDECIDED, piece->sectors, place);
 }
 
-bool cache_input_has_evidence(const struct cache_input *in, enum hint_mode mode)
+static void refer(struct cache_input *in, struct hint_mode *mode, const struct piece *piece)
 {
-	if (mode == HINTS_SKY)
-		return in->own_hints || pipeline_has_evidence(in->pipeline);
-	return mode == HINTS_TRUTH && in->truths;
-}
-
-static void refer(struct cache_input *in, struct cache_feed *feed, const struct piece *piece)
-{
-	const uint8_t *classes = feed->mode == HINTS_SKY ? in->sky_class : in->truth_class;
-	uint8_t known = feed->mode == HINTS_NONE ? CLASS_UNDECIDED : classes[piece->chunk];
+	uint8_t known = mode->io_class[piece->chunk];
 	struct block_ref ref = {
 		.block = piece->block,
 		.io_class = known,
@@ -121,15 +110,15 @@ static void refer(struct cache_input *in, struct cache_feed *feed, const struct 
 	};
 
 	/* what the block was is gone, and what it is nobody knew in time */
-	if (known == CLASS_UNDECIDED && ref.write && cache_input_has_evidence(in, feed->mode))
+	if (known == CLASS_UNDECIDED && ref.write && hint_mode_has_evidence(mode))
 		ref.io_class = CLASS_REST;
-	if (feed->mode == HINTS_SKY && known == CLASS_UNDECIDED) {
-		refer_undecided(in, feed, &ref, piece);
+	if (mode->undecided && known == CLASS_UNDECIDED) {
+		refer_undecided(in, mode, &ref, piece);
 		return;
 	}
-	if (feed->mode == HINTS_SKY)
-		undecided_supersede(in->undecided, piece->block);
-	feed_reference(feed, &ref, known, piece->sectors, UNDECIDED_NONE);
+	if (mode->undecided)
+		undecided_supersede(mode->undecided, piece->block);
+	feed_reference(&mode->feed, &ref, known, piece->sectors, UNDECIDED_NONE);
 }
 
 static uint64_t key(const struct held_request *held, uint64_t address)
@@ -137,7 +126,7 @@ static uint64_t key(const struct held_request *held, uint64_t address)
 	return (uint64_t)held->disk << DISK_SHIFT | address;
 }
 
-static void refer_blocks(struct cache_input *in, struct cache_feed *feed)
+static void refer_blocks(struct cache_input *in, struct hint_mode *mode)
 {
 	const struct held_request *h = &in->held;
 	uint64_t end = h->sector + h->sectors, sector = h->sector, next;
@@ -149,40 +138,40 @@ static void refer_blocks(struct cache_input *in, struct cache_feed *feed)
 			next = end;
 		piece.block = key(h, sector / SECTORS_PER_CHUNK);
 		piece.sectors = next - sector;
-		refer(in, feed, &piece);
+		refer(in, mode, &piece);
 	}
 }
 
-static void refer_start(struct cache_input *in, struct cache_feed *feed)
+static void refer_start(struct cache_input *in, struct hint_mode *mode)
 {
 	const struct held_request *h = &in->held;
 
-	refer(in, feed, &(struct piece){.block = key(h, h->sector), .sectors = h->sectors});
+	refer(in, mode, &(struct piece){.block = key(h, h->sector), .sectors = h->sectors});
 }
 
-static void remove_blocks(struct cache_input *in, struct cache_feed *feed)
+static void remove_blocks(struct cache_input *in, struct hint_mode *mode)
 {
 	const struct held_request *h = &in->held;
 	uint64_t first = (h->sector + SECTORS_PER_CHUNK - 1) / SECTORS_PER_CHUNK;
 	uint64_t end = (h->sector + h->sectors) / SECTORS_PER_CHUNK;
 
 	if (first < end)
-		feed_remove(feed, key(h, first), end - first);
+		feed_remove(&mode->feed, key(h, first), end - first);
 }
 
-static void remove_starts(struct cache_input *in, struct cache_feed *feed)
+static void remove_starts(struct cache_input *in, struct hint_mode *mode)
 {
 	const struct held_request *h = &in->held;
 
-	feed_remove(feed, key(h, h->sector), h->sectors);
+	feed_remove(&mode->feed, key(h, h->sector), h->sectors);
 }
 
 /* What the granularities make of a request: which keys it has, how it is fed. */
 static const struct granularity_ops {
 	uint64_t sectors_per_key;
 	bool whole_request; /* one key, whatever the length */
-	void (*refer)(struct cache_input *in, struct cache_feed *feed);
-	void (*remove)(struct cache_input *in, struct cache_feed *feed);
+	void (*refer)(struct cache_input *in, struct hint_mode *mode);
+	void (*remove)(struct cache_input *in, struct hint_mode *mode);
 } granularities[] = {
 	[GRANULARITY_4K] = {SECTORS_PER_CHUNK, false, refer_blocks, remove_blocks},
 	[GRANULARITY_START] = {1, true, refer_start, remove_starts},
@@ -248,32 +237,12 @@ static void release_held(struct cache_input *in)
 	if (!h->sectors || h->op == BLOCK_FLUSH)
 		return;
 	in->requests += is_access(h->op);
-	for (int mode = 0; mode < HINT_MODES; mode++) {
-		if (!in->feed[mode])
-			continue;
+	for (size_t i = 0; i < in->mode_count; i++) {
 		if (is_access(h->op))
-			g->refer(in, in->feed[mode]);
+			g->refer(in, &in->modes[i]);
 		else
-			g->remove(in, in->feed[mode]);
+			g->remove(in, &in->modes[i]);
 	}
-}
-
-static uint8_t class_by_truth(const struct cache_input *in, const struct chunk_truth *truth)
-{
-	if (truth->what == CHUNK_METADATA)
-		return CLASS_METADATA;
-	if (truth->what != CHUNK_DATA)
-		return CLASS_UNDECIDED;
-	return size_class(&in->pipeline_options,
-			  file_sizes_get(in->sizes, truth->device, truth->inode));
-}
-
-static void take_truth(struct cache_input *in, const struct event *event, uint32_t chunks)
-{
-	memset(in->truth_class, CLASS_UNDECIDED, chunks);
-	truth_join_take(in->truth, event, in->chunk_truth);
-	for (uint32_t i = 0; i < event->block.sectors / SECTORS_PER_CHUNK; i++)
-		in->truth_class[i] = class_by_truth(in, &in->chunk_truth[i]);
 }
 
 static int hold(struct cache_input *in, const struct event *event)
@@ -296,198 +265,109 @@ static int hold(struct cache_input *in, const struct event *event)
 	};
 	if (!is_access(block->op))
 		return 0;
-	memset(in->sky_class, CLASS_UNDECIDED, chunks);
-	if (in->truth)
-		take_truth(in, event, chunks);
+	for (size_t i = 0; i < in->mode_count; i++)
+		memset(in->modes[i].io_class, CLASS_UNDECIDED, chunks);
 	return 0;
 }
 
-static void collect_hints(void *context, const struct event *hints, size_t count)
-{
-	struct cache_input *in = context;
-
-	if (in->hint_count + count > in->hint_room) {
-		size_t room = 2 * (in->hint_count + count);
-		struct event *more = realloc(in->hints, room * sizeof(*more));
-
-		if (!more) {
-			in->hints_lost = true;
-			return;
-		}
-		in->hints = more;
-		in->hint_room = room;
-	}
-	memcpy(in->hints + in->hint_count, hints, count * sizeof(*hints));
-	in->hint_count += count;
-}
-
-static void take_hint(struct cache_input *in, const struct hint_event *hint)
+static void take_hint(const struct held_request *h, struct hint_mode *mode,
+		      const struct hint_event *hint)
 {
 	const struct undecided_chunk chunk = {hint->disk, hint->chunk, hint->request};
-	const struct held_request *h = &in->held;
 	struct decided decided;
 
-	if (!in->feed[HINTS_SKY] || hint->io_class >= CLASS_COUNT)
+	if (hint->io_class >= CLASS_COUNT)
 		return;
 	if (h->active && is_access(h->op) && h->id == hint->request && h->disk == hint->disk) {
 		if (hint->chunk <= h->sectors / SECTORS_PER_CHUNK)
-			in->sky_class[hint->chunk] = hint->io_class;
-	} else if (undecided_decide(in->undecided, &chunk, &decided)) {
-		feed_decide(in->feed[HINTS_SKY], &decided, hint->io_class);
+			mode->io_class[hint->chunk] = hint->io_class;
+	} else if (mode->undecided && undecided_decide(mode->undecided, &chunk, &decided)) {
+		feed_decide(&mode->feed, &decided, hint->io_class);
 	}
 }
 
-/* The pipeline's hints that followed from events up to seq; returns how many were taken so far. */
-static size_t take_hints_until(struct cache_input *in, size_t taken, uint64_t seq)
+/* All hints that followed from events up to seq. */
+static void take_hints_until(struct cache_input *in, uint64_t seq)
 {
-	while (taken < in->hint_count && in->hints[taken].seq <= seq)
-		take_hint(in, &in->hints[taken++].hint);
-	return taken;
+	for (struct hint_mode *mode = in->modes; mode < in->modes + in->mode_count; mode++)
+		while (mode->taken < mode->count && mode->hints[mode->taken].seq <= seq)
+			take_hint(&in->held, mode, &mode->hints[mode->taken++].hint);
 }
 
 static int take_event(struct cache_input *in, const struct event *event)
 {
 	if (event->kind == EVENT_HINT) {
-		if (in->own_hints)
-			take_hint(in, &event->hint);
+		in->trace_hints = true;
 		return 0;
 	}
 	release_held(in);
-	if (event->kind == EVENT_BLOCK)
-		return hold(in, event);
-	if (event->kind == EVENT_TRUTH && in->truth) {
-		in->truths++;
-		if (truth_join_add(in->truth, event))
-			return fail("out of memory for the truth");
-	}
-	return 0;
-}
-
-static bool any_hint(const struct event *events, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (events[i].kind == EVENT_HINT)
-			return true;
-	return false;
-}
-
-static int run_pipeline(struct cache_input *in, const struct event *events, size_t count)
-{
-	in->hint_count = 0;
-	if (!in->pipeline)
-		return 0;
-	in->own_hints |= any_hint(events, count);
-	if (in->own_hints)
-		return 0;
-	if (pipeline_feed(in->pipeline, events, count) || in->hints_lost)
-		return fail("out of memory for the classification");
-	return 0;
+	return event->kind == EVENT_BLOCK ? hold(in, event) : 0;
 }
 
 int cache_input_take(struct cache_input *in, const struct event *events, size_t count)
 {
-	size_t taken = 0;
-
-	if (run_pipeline(in, events, count))
-		return -1;
+	for (size_t i = 0; i < in->mode_count; i++)
+		if (hint_mode_feed(&in->modes[i], events, count))
+			return -1;
 	for (size_t i = 0; i < count; i++) {
 		if (in->counts_distinct && i + EXPECT_AHEAD < count)
 			expect(in, &events[i + EXPECT_AHEAD]);
 		if (take_event(in, &events[i]))
 			return -1;
-		taken = take_hints_until(in, taken, events[i].seq);
+		take_hints_until(in, events[i].seq);
 	}
+	take_hints_until(in, UINT64_MAX);
 	return 0;
 }
 
 int cache_input_finish(struct cache_input *in)
 {
-	in->hint_count = 0;
-	if (in->pipeline && !in->own_hints && (pipeline_finish(in->pipeline) || in->hints_lost))
-		return fail("out of memory for the classification");
+	for (size_t i = 0; i < in->mode_count; i++)
+		if (hint_mode_finish(&in->modes[i]))
+			return -1;
 	release_held(in);
-	take_hints_until(in, 0, UINT64_MAX);
+	take_hints_until(in, UINT64_MAX);
 	sample_last(in);
 	flush_feeds(in);
 	return 0;
 }
 
-static int note_file(struct cache_input *in, uint64_t device, uint64_t inode, uint64_t index,
-		     uint32_t sectors)
-{
-	uint64_t chunks = sectors / SECTORS_PER_CHUNK;
-
-	if (index > UINT64_MAX / CHUNK_BYTES - chunks)
-		return fail("a chunk of inode %" PRIu64 " lies beyond the end of any file: the "
-			    "trace is damaged",
-			    inode);
-	if (file_sizes_note(in->sizes, device, inode, (index + chunks) * CHUNK_BYTES))
-		return fail("out of memory for the sizes of files");
-	return 0;
-}
-
 int cache_input_survey(struct cache_input *in, const struct event *events, size_t count)
 {
-	int rc = 0;
-
-	for (const struct event *e = events; !rc && e < events + count; e++) {
+	for (size_t i = 0; i < in->mode_count; i++)
+		if (hint_mode_survey(&in->modes[i], events, count))
+			return -1;
+	for (const struct event *e = events; e < events + count; e++) {
 		if (e + EXPECT_AHEAD < events + count)
 			expect(in, e + EXPECT_AHEAD);
-		if (e->kind == EVENT_BLOCK)
-			rc = check_request(in, &e->block) || count_distinct(in, &e->block);
-		else if (e->kind == EVENT_TRUTH && e->truth.what == CHUNK_DATA && in->sizes)
-			rc = note_file(in, e->truth.device, e->truth.inode, e->truth.index,
-				       e->truth.sectors);
-		else if (e->kind == EVENT_EXTENT && in->sizes)
-			rc = note_file(in, e->extent.device, e->extent.inode, e->extent.index,
-				       e->extent.sectors);
+		if (e->kind == EVENT_BLOCK &&
+		    (check_request(in, &e->block) || count_distinct(in, &e->block)))
+			return -1;
 	}
-	return rc ? -1 : 0;
-}
-
-static int make_sky(struct cache_input *in)
-{
-	in->pipeline = pipeline_new(&in->pipeline_options, collect_hints, in);
-	in->undecided = undecided_new();
-	if (!in->pipeline || !in->undecided)
-		return fail("out of memory for the classification");
 	return 0;
 }
 
-static int make_truth(struct cache_input *in)
+int cache_input_use(struct cache_input *in, const char *hints)
 {
-	in->truth = truth_join_new();
-	in->chunk_truth = calloc(REQUEST_CHUNKS_MAX, sizeof(*in->chunk_truth));
-	in->sizes = file_sizes_new();
-	if (!in->truth || !in->chunk_truth || !in->sizes)
-		return fail("out of memory for the truth");
-	return 0;
-}
-
-static int (*const makers[HINT_MODES])(struct cache_input *in) = {
-	[HINTS_SKY] = make_sky,
-	[HINTS_TRUTH] = make_truth,
-};
-
-int cache_input_use(struct cache_input *in, enum hint_mode mode)
-{
-	return makers[mode] ? makers[mode](in) : 0;
+	return hint_mode_init(&in->modes[in->mode_count++], hints, &in->pipeline_options);
 }
 
 uint32_t cache_input_survey_kinds(const struct cache_input *in)
 {
 	uint32_t kinds = KIND_BIT(EVENT_BLOCK);
 
-	return in->sizes ? kinds | KIND_BIT(EVENT_TRUTH) | KIND_BIT(EVENT_EXTENT) : kinds;
+	for (size_t i = 0; i < in->mode_count; i++)
+		kinds |= hint_mode_survey_kinds(&in->modes[i]);
+	return kinds;
 }
 
 uint32_t cache_input_kinds(const struct cache_input *in)
 {
 	uint32_t kinds = KIND_BIT(EVENT_BLOCK);
 
-	if (in->pipeline)
-		return KINDS_ALL;
-	return in->truth ? kinds | KIND_BIT(EVENT_TRUTH) : kinds;
+	for (size_t i = 0; i < in->mode_count; i++)
+		kinds |= hint_mode_kinds(&in->modes[i]);
+	return kinds;
 }
 
 int cache_input_init(struct cache_input *in, enum granularity granularity)
@@ -496,22 +376,16 @@ int cache_input_init(struct cache_input *in, enum granularity granularity)
 	in->granularity = granularity;
 	in->timeline.interval_ns = FIRST_INTERVAL_NS;
 	pipeline_defaults(&in->pipeline_options);
-	in->sky_class = malloc(REQUEST_CHUNKS_MAX + 1);
-	in->truth_class = malloc(REQUEST_CHUNKS_MAX + 1);
-	if (!in->sky_class || !in->truth_class || block_set_init(&in->distinct))
+	in->modes = calloc(HINT_MODES_MAX, sizeof(*in->modes));
+	if (!in->modes || block_set_init(&in->distinct))
 		return fail("out of memory for the simulation");
 	return 0;
 }
 
 void cache_input_fini(struct cache_input *in)
 {
-	pipeline_free(in->pipeline);
-	undecided_free(in->undecided);
-	truth_join_free(in->truth);
-	file_sizes_free(in->sizes);
+	for (size_t i = 0; i < in->mode_count; i++)
+		hint_mode_fini(&in->modes[i]);
 	block_set_fini(&in->distinct);
-	free(in->chunk_truth);
-	free(in->hints);
-	free(in->sky_class);
-	free(in->truth_class);
+	free(in->modes);
 }

@@ -22,12 +22,10 @@
 #define PROBE_EVENTS 65536u
 enum probe { PROBE_FOUND = 1, PROBE_ENDED };
 
-const char *const hint_mode_names[] = {"none", "sky", "truth", NULL};
-
 struct simulation {
 	const struct cache_sim_options *options;
-	enum hint_mode modes[HINT_MODES]; /* that are simulated, in the order of the results */
-	size_t mode_count;
+	const char *hints[HINT_MODES_MAX]; /* that are simulated, in the order of the results */
+	size_t hint_count;
 	uint64_t probed; /* events that were searched for evidence */
 	struct cache_input input;
 };
@@ -69,7 +67,7 @@ static int take_batch(struct simulation *s, const struct event *events, size_t c
 static int survey(struct simulation *s, const char *path)
 {
 	if (!strcmp(path, "-"))
-		return fail("sizes in %% and the hint mode truth need the trace twice; standard "
+		return fail("sizes in %% and the hints truth need the trace twice; standard "
 			    "input can be read once: `sky convert` makes a file of it");
 	return for_each_batch(s, path, cache_input_survey_kinds(&s->input), "counting blocks",
 			      survey_batch);
@@ -113,15 +111,14 @@ static uint32_t entries_of(const struct simulation *s, const char *size)
 	return entries < 1 ? 1 : (uint32_t)entries;
 }
 
-static bool needs_survey(const struct cache_sim_options *options)
+static bool needs_survey(const struct simulation *s)
 {
-	for (size_t i = 0; i < options->size_count; i++)
-		if (strchr(options->sizes[i], '%'))
+	const struct cache_sim_options *o = s->options;
+
+	for (size_t i = 0; i < o->size_count; i++)
+		if (strchr(o->sizes[i], '%'))
 			return true;
-	for (size_t i = 0; i < options->hint_count; i++)
-		if (options->hints[i] == HINTS_TRUTH)
-			return true;
-	return false;
+	return cache_input_survey_kinds(&s->input) != KIND_BIT(EVENT_BLOCK);
 }
 
 /* The runs of a mode, in the order of caches, then sizes. */
@@ -141,17 +138,6 @@ static int make_runs(struct simulation *s, struct cache_feed *feed)
 				return -1;
 		}
 	return 0;
-}
-
-static int make_feed(struct simulation *s, enum hint_mode mode)
-{
-	if (s->input.feed[mode])
-		return fail("the hint mode %s is given twice", hint_mode_names[mode]);
-	s->input.feed[mode] = calloc(1, sizeof(*s->input.feed[mode]));
-	if (!s->input.feed[mode])
-		return fail("out of memory for the caches");
-	s->input.feed[mode]->mode = mode;
-	return make_runs(s, s->input.feed[mode]);
 }
 
 /* Does one of the trace's first events say what requests are? Calls, checksums and hints do. */
@@ -175,63 +161,81 @@ static int choose_hints(struct simulation *s, const char *path)
 
 	if (strcmp(path, "-"))
 		rc = for_each_batch(s, path, kinds, "looking for evidence", probe_batch);
-	s->modes[s->mode_count++] = rc == PROBE_FOUND ? HINTS_SKY : HINTS_NONE;
+	s->hints[s->hint_count++] = rc == PROBE_FOUND ? "sky" : HINTS_NONE;
 	return rc < 0 ? -1 : 0;
+}
+
+static bool is_given_twice(const struct simulation *s, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (!strcmp(s->hints[i], s->hints[j]))
+			return true;
+	return false;
+}
+
+static int choose_modes(struct simulation *s, const char *path)
+{
+	const struct cache_sim_options *o = s->options;
+
+	if (o->hint_count > HINT_MODES_MAX)
+		return fail("no more than %d kinds of hints at a time", HINT_MODES_MAX);
+	for (size_t i = 0; i < o->hint_count; i++)
+		s->hints[s->hint_count++] = o->hints[i];
+	if (!s->hint_count && choose_hints(s, path))
+		return -1;
+	for (size_t i = 0; i < s->hint_count; i++) {
+		if (is_given_twice(s, i))
+			return fail("the hints %s are given twice", s->hints[i]);
+		if (cache_input_use(&s->input, s->hints[i]))
+			return -1;
+	}
+	return 0;
 }
 
 static int prepare(struct simulation *s, const char *path)
 {
-	const struct cache_sim_options *o = s->options;
-
-	for (size_t i = 0; i < o->hint_count && i < HINT_MODES; i++)
-		s->modes[s->mode_count++] = o->hints[i];
-	if (!s->mode_count && choose_hints(s, path))
+	if (cache_input_init(&s->input, s->options->granularity) || choose_modes(s, path))
 		return -1;
-	if (cache_input_init(&s->input, o->granularity))
-		return -1;
-	for (size_t i = 0; i < s->mode_count; i++)
-		if (cache_input_use(&s->input, s->modes[i]))
-			return -1;
-	s->input.counts_distinct = !needs_survey(o);
+	s->input.counts_distinct = !needs_survey(s);
 	if (!s->input.counts_distinct && survey(s, path))
 		return -1;
-	for (size_t i = 0; i < s->mode_count; i++)
-		if (make_feed(s, s->modes[i]))
+	for (size_t i = 0; i < s->input.mode_count; i++)
+		if (make_runs(s, &s->input.modes[i].feed))
 			return -1;
 	return 0;
 }
 
 static void finish(struct simulation *s)
 {
-	for (int mode = 0; mode < HINT_MODES; mode++) {
-		for (size_t i = 0; s->input.feed[mode] && i < s->input.feed[mode]->run_count; i++)
-			cache_run_fini(&s->input.feed[mode]->runs[i]);
-		if (s->input.feed[mode])
-			free(s->input.feed[mode]->runs);
-		free(s->input.feed[mode]);
+	for (size_t mode = 0; mode < s->input.mode_count; mode++) {
+		struct cache_feed *feed = &s->input.modes[mode].feed;
+
+		for (size_t i = 0; i < feed->run_count; i++)
+			cache_run_fini(&feed->runs[i]);
+		free(feed->runs);
 	}
 	cache_input_fini(&s->input);
 	free(s);
 }
 
 static json_t *run_result(const struct simulation *s, size_t cache, size_t size,
-			  enum hint_mode mode)
+			  const struct hint_mode *mode)
 {
 	const struct cache_sim_options *o = s->options;
-	bool known = mode == HINTS_NONE || cache_input_has_evidence(&s->input, mode);
+	bool known = !mode->classifier.ops || hint_mode_has_evidence(mode);
 	/* nobody asked for hints, and there are none */
 	bool plain = !o->hint_count && !known;
 	const struct result_facts facts = {
 		.cache = o->caches[cache],
 		.size = o->sizes[size],
-		.hints = hint_mode_names[plain ? HINTS_NONE : mode],
+		.hints = plain ? HINTS_NONE : mode->spec,
 		.known = known || plain,
-		.feed = s->input.feed[mode],
+		.feed = &mode->feed,
 		.timeline = &s->input.timeline,
 		.pipeline = &s->input.pipeline_options,
 	};
 
-	return cache_result(&s->input.feed[mode]->runs[cache * o->size_count + size], &facts);
+	return cache_result(&mode->feed.runs[cache * o->size_count + size], &facts);
 }
 
 static json_t *all_results(const struct simulation *s)
@@ -241,32 +245,37 @@ static json_t *all_results(const struct simulation *s)
 
 	for (size_t cache = 0; cache < o->cache_count; cache++)
 		for (size_t size = 0; size < o->size_count; size++)
-			for (size_t i = 0; i < s->mode_count; i++)
-				json_array_append_new(list,
-						      run_result(s, cache, size, s->modes[i]));
+			for (size_t i = 0; i < s->input.mode_count; i++)
+				json_array_append_new(
+					list, run_result(s, cache, size, &s->input.modes[i]));
 	return list;
+}
+
+/* The first mode whose hints come later than their requests: Sky's. */
+static const struct hint_mode *late_mode(const struct simulation *s)
+{
+	for (size_t i = 0; i < s->input.mode_count; i++)
+		if (s->input.modes[i].undecided)
+			return &s->input.modes[i];
+	return NULL;
 }
 
 static const char *hint_source(const struct simulation *s)
 {
-	if (!s->input.pipeline || !cache_input_has_evidence(&s->input, HINTS_SKY))
+	const struct hint_mode *mode = late_mode(s);
+
+	if (!mode || !hint_mode_has_evidence(mode))
 		return NULL;
-	return s->input.own_hints ? "trace" : "pipeline";
+	return s->input.trace_hints ? "trace" : "pipeline";
 }
 
-static const struct cache_feed *any_feed(const struct simulation *s)
+static json_t *undecided_json(const struct simulation *s)
 {
-	int mode = 0;
+	const struct hint_mode *mode = late_mode(s);
 
-	while (!s->input.feed[mode])
-		mode++;
-	return s->input.feed[mode];
-}
-
-static json_t *undecided_json(const struct undecided *u)
-{
-	return json_pack("{s:I, s:I}", "peak", (json_int_t)(u ? undecided_peak(u) : 0), "dropped",
-			 (json_int_t)(u ? undecided_dropped(u) : 0));
+	return json_pack("{s:I, s:I}", "peak",
+			 (json_int_t)(mode ? undecided_peak(mode->undecided) : 0), "dropped",
+			 (json_int_t)(mode ? undecided_dropped(mode->undecided) : 0));
 }
 
 static json_t *report(const struct simulation *s, const char *path)
@@ -277,14 +286,13 @@ static json_t *report(const struct simulation *s, const char *path)
 	json_t *first = json_array_get(results, 0);
 
 	for (unsigned int tag = 0; tag < TAGS; tag++)
-		references += any_feed(s)->references[tag].references;
+		references += s->input.modes[0].feed.references[tag].references;
 	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:O, s:s?, s:o, s:o}", "trace", path,
 			 "granularity", granularity_names[s->options->granularity],
 			 "distinct_blocks", (json_int_t)s->input.distinct.count, "references",
 			 (json_int_t)references, "requests", (json_int_t)s->input.requests,
 			 "miss_ratio", json_object_get(first, "miss_ratio"), "hint_source",
-			 hint_source(s), "undecided_chunks", undecided_json(s->input.undecided),
-			 "results", results);
+			 hint_source(s), "undecided_chunks", undecided_json(s), "results", results);
 }
 
 json_t *cache_simulate(const char *path, const struct cache_sim_options *options)

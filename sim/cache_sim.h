@@ -12,15 +12,11 @@
 
 #include <jansson.h>
 
-/* Who tells the caches a block's class. */
-enum hint_mode {
-	HINTS_NONE,  /* nobody */
-	HINTS_SKY,   /* the trace's own hints, or else the pipeline run over it */
-	HINTS_TRUTH, /* the recorded truth, at issue: what no system could do better */
-	HINT_MODES
-};
+/* Nobody tells the caches a block's class; the others are classifiers (sim/classifier.h). */
+#define HINTS_NONE "none"
 
-extern const char *const hint_mode_names[]; /* ends with NULL */
+/* Kinds of hints that can be simulated at a time. */
+#define HINT_MODES_MAX 8
 
 enum granularity {
 	GRANULARITY_4K,	   /* requests are split into 4096-byte blocks */
@@ -32,8 +28,11 @@ struct cache_sim_options {
 	size_t cache_count;
 	const char *const *sizes; /* as capacity_parse() takes them: "4096", "2G", "10%" */
 	size_t size_count;
-	/* No modes = sky where the trace has evidence for it, none otherwise. */
-	const enum hint_mode *hints;
+	/*
+	 * "none", or classifiers as users type them: "sky", "sequential:cutoff=1M". No
+	 * hints = sky where the trace has evidence for it, none otherwise.
+	 */
+	const char *const *hints;
 	size_t hint_count;
 	enum granularity granularity;
 };

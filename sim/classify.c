@@ -3,7 +3,7 @@
  * sky classify, the library half: a trace in, one JSON object out.
  *
  * A batch of events goes three ways: requests and their truth into the ledger,
- * everything through the pipeline, whose hints meet the requests there, and,
+ * everything through the classifier, whose hints meet the requests there, and,
  * if a copy is wanted, into the output, each hint right after the event that
  * made it known.
  */
@@ -28,7 +28,7 @@
 struct classification {
 	const char *path;
 	struct source *source;
-	struct pipeline *pipeline;
+	struct classifier classifier;
 	struct ledger *ledger;
 	struct truth_join *join;
 	struct truth_check *check;
@@ -45,7 +45,7 @@ struct classification {
 
 void classify_defaults(struct classify_options *options)
 {
-	*options = (struct classify_options){0};
+	*options = (struct classify_options){.hints = "sky"};
 	pipeline_defaults(&options->pipeline);
 }
 
@@ -144,10 +144,17 @@ static int take_event(struct classification *c, const struct event *event)
 	}
 }
 
-/* Requests that the pipeline has nothing more to say about. */
+static bool has_evidence(const struct classification *c)
+{
+	return c->classifier.ops->has_evidence(c->classifier.state);
+}
+
+/* Requests that the classifier has nothing more to say about. */
 static void close_event(struct classification *c, const struct event *event)
 {
-	if (event->kind == EVENT_BLOCK && event->block.op == BLOCK_WRITE)
+	bool at_issue = c->classifier.ops->at_issue;
+
+	if (event->kind == EVENT_BLOCK && (event->block.op == BLOCK_WRITE || at_issue))
 		ledger_close(c->ledger, event->block.disk, event->block.id);
 	else if (event->kind == EVENT_COMPLETE &&
 		 (event->complete.error || !event->complete.sums.count))
@@ -162,29 +169,30 @@ static int take_batch(struct classification *c, const struct event *events, size
 	c->batch_count = c->output ? count : 0;
 	for (size_t i = 0; i < count && !error; i++)
 		error = take_event(c, &events[i]);
-	if (!error)
-		error = pipeline_feed(c->pipeline, events, count);
 	if (error)
 		return fail("Out of memory while classifying %s", c->path);
+	if (c->classifier.ops->feed(c->classifier.state, events, count))
+		return -1;
 	for (size_t i = 0; i < count; i++)
 		close_event(c, &events[i]);
 	ledger_expire(c->ledger, events[count - 1].time_ns);
-	if (!pipeline_has_evidence(c->pipeline))
+	if (!has_evidence(c))
 		ledger_trim(c->ledger, BLIND_REQUESTS_MAX);
 	write_events(c, c->batch_count);
 	return c->failed ? -1 : 0;
 }
 
-static int take_all(struct classification *c)
+static int for_each_batch(struct classification *c, const char *label,
+			  int (*take)(struct classification *, const struct event *, size_t))
 {
 	struct event *events = calloc(BATCH_EVENTS, sizeof(*events));
 	ssize_t count = -1;
 
 	if (!events)
 		return fail("Out of memory while classifying %s", c->path);
-	progress_begin("classifying", c->source->total_bytes);
+	progress_begin(label, c->source->total_bytes);
 	while ((count = source_read(c->source, events, BATCH_EVENTS)) > 0) {
-		if (take_batch(c, events, count)) {
+		if (take(c, events, count)) {
 			count = -1;
 			break;
 		}
@@ -192,12 +200,53 @@ static int take_all(struct classification *c)
 	}
 	progress_end();
 	free(events);
-	if (count < 0)
+	return count < 0 ? -1 : 0;
+}
+
+static int survey_batch(struct classification *c, const struct event *events, size_t count)
+{
+	return c->classifier.ops->survey(c->classifier.state, events, count);
+}
+
+/* The pass before, for classifiers that look ahead. */
+static int survey(struct classification *c)
+{
+	const struct classifier_ops *ops = c->classifier.ops;
+	int rc;
+
+	if (!ops->survey)
+		return 0;
+	if (!strcmp(c->path, "-"))
+		return fail("the hints %s need the trace twice; standard input can be read once: "
+			    "`sky convert` makes a file of it",
+			    ops->head.name);
+	c->source = trace_open(c->path, ops->survey_kinds);
+	if (!c->source)
 		return -1;
-	if (pipeline_finish(c->pipeline))
-		return fail("Out of memory while classifying %s", c->path);
+	rc = for_each_batch(c, "looking ahead", survey_batch);
+	source_close(c->source);
+	c->source = NULL;
+	return rc;
+}
+
+static int take_all(struct classification *c)
+{
+	const struct classifier_ops *ops = c->classifier.ops;
+
+	if (survey(c))
+		return -1;
+	c->source = trace_open(c->path, KINDS_ALL);
+	if (!c->source || for_each_batch(c, "classifying", take_batch))
+		return -1;
+	if (ops->finish && ops->finish(c->classifier.state))
+		return -1;
 	ledger_trim(c->ledger, 0);
 	return c->failed ? -1 : 0;
+}
+
+static uint64_t count_of(const json_t *counters, const char *name)
+{
+	return json_integer_value(json_object_get(counters, name));
 }
 
 /*
@@ -205,31 +254,42 @@ static int take_all(struct classification *c)
  * over, cut off or take back before the disk saw them, against data chunks
  * found at the disk.
  */
-static json_t *paper_json(const struct classification *c)
+static json_t *paper_json(const struct classification *c, const json_t *counters)
 {
-	uint64_t announced = pipeline_counter(c->pipeline, "chunks_written");
-	uint64_t gone = pipeline_counter(c->pipeline, "chunks_rewritten") +
-			pipeline_counter(c->pipeline, "chunks_dropped");
+	uint64_t announced = count_of(counters, "chunks_written");
+	uint64_t gone =
+		count_of(counters, "chunks_rewritten") + count_of(counters, "chunks_dropped");
 	uint64_t written = announced > gone ? announced - gone : 0;
 	uint64_t found = tally_found(c->tally, BLOCK_WRITE, CHUNK_DATA);
 	uint64_t apart = written > found ? written - found : found - written;
 
+	if (!counters)
+		return json_null();
 	return json_pack("{s:I, s:I, s:I, s:o}", "chunks_in_calls", (json_int_t)announced,
 			 "data_chunks_written", (json_int_t)written, "data_chunks_found",
 			 (json_int_t)found, "error_percent", score_percent(apart, written));
 }
 
-static json_t *not_covered_json(const struct classification *c)
+static json_t *not_covered_json(const struct classification *c, const json_t *counters)
 {
-	static const char *const names[] = {"chunks_without_sum", "requests_without_sums",
-					    "requests_never_completed", "unmatched_exits",
-					    "lost_exits"};
+	static const char *const names[] = {"chunks_without_sum",
+					    "requests_without_sums",
+					    "requests_never_completed",
+					    "unmatched_exits",
+					    "lost_exits",
+					    "completions_unseen",
+					    "processes_with_sqpoll",
+					    "chunks_given_up",
+					    "reads_given_up",
+					    "calls_given_up",
+					    "threads_given_up",
+					    "processes_given_up",
+					    "entries_without_room"};
 	json_t *all = json_object();
 
 	json_object_set_new(all, "events_lost", json_integer(c->lost_events));
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		json_object_set_new(all, names[i],
-				    json_integer(pipeline_counter(c->pipeline, names[i])));
+	for (size_t i = 0; counters && i < sizeof(names) / sizeof(*names); i++)
+		json_object_set_new(all, names[i], json_integer(count_of(counters, names[i])));
 	json_object_set_new(all, "bytes_cut", json_integer(c->source->cut_bytes));
 	return all;
 }
@@ -245,7 +305,10 @@ static json_t *bounds_json(const struct pipeline_options *options)
 
 static json_t *result_json(const struct classification *c, const struct classify_options *options)
 {
+	const struct classifier *classifier = &c->classifier;
 	bool truth = score_has_truth(&c->score);
+	json_t *counters =
+		classifier->ops->statistics ? classifier->ops->statistics(classifier->state) : NULL;
 	json_t *result = json_object();
 
 	json_object_set_new(result, "trace", json_string(c->path));
@@ -254,23 +317,29 @@ static json_t *result_json(const struct classification *c, const struct classify
 			    json_pack("{s:I, s:I}", "read",
 				      (json_int_t)tally_chunks(c->tally, BLOCK_READ), "write",
 				      (json_int_t)tally_chunks(c->tally, BLOCK_WRITE)));
-	json_object_set_new(result, "evidence", json_boolean(pipeline_has_evidence(c->pipeline)));
+	json_object_set_new(result, "hints", json_string(options->hints));
+	json_object_set_new(result, "evidence", json_boolean(has_evidence(c)));
 	json_object_set_new(result, "truth", json_boolean(truth));
 	score_json(&c->score, result);
-	json_object_set_new(result, "paper", paper_json(c));
+	json_object_set_new(result, "paper", paper_json(c, counters));
 	json_object_set_new(result, "by_class", tally_by_class(c->tally));
 	json_object_set_new(result, "truth_by_class",
 			    truth ? tally_truth_by_class(c->tally) : json_null());
 	json_object_set_new(result, "known_after_ns", tally_known_after(c->tally));
+	json_object_set_new(result, "dedup", tally_dedup(c->tally));
+	json_object_set_new(result, "journal", tally_journal(c->tally));
+	json_object_set_new(result, "only", options->pipeline.only
+						    ? json_string(options->pipeline.only)
+						    : json_null());
 	json_object_set_new(result, "over_time", tally_over_time(c->tally));
 	json_object_set_new(result, "cross_checks",
 			    truth ? truth_check_json(c->check) : json_null());
-	json_object_set_new(result, "not_covered", not_covered_json(c));
+	json_object_set_new(result, "not_covered", not_covered_json(c, counters));
 	json_object_set_new(result, "size_bounds_bytes", bounds_json(&options->pipeline));
 	json_object_set_new(result, "size_bounds_reconstructed", json_true());
 	json_object_set_new(result, "read_window_ns",
 			    json_integer(options->pipeline.read_window_ns));
-	json_object_set_new(result, "pipeline", pipeline_statistics(c->pipeline));
+	json_object_set_new(result, "pipeline", counters ? counters : json_null());
 	return result;
 }
 
@@ -282,7 +351,7 @@ static void end(struct classification *c)
 	truth_check_free(c->check);
 	truth_join_free(c->join);
 	ledger_free(c->ledger);
-	pipeline_free(c->pipeline);
+	classifier_close(&c->classifier);
 	source_close(c->source);
 }
 
@@ -302,19 +371,23 @@ static bool same_file(const char *a, const char *b)
 
 static int begin(struct classification *c, const struct classify_options *options)
 {
+	const struct classifier_setup setup = {
+		.pipeline = options->pipeline,
+		.sink = take_hints,
+		.context = c,
+	};
+
 	if (options->output && same_file(c->path, options->output))
 		return fail("%s can't be both the trace and its copy with hints: name another file",
 			    c->path);
-	c->source = trace_open(c->path, KINDS_ALL);
-	if (!c->source)
+	if (classifier_open(&c->classifier, options->hints, &setup))
 		return -1;
-	c->pipeline = pipeline_new(&options->pipeline, take_hints, c);
 	c->ledger = ledger_new(wait_ns(&options->pipeline), take_judged, c);
 	c->join = truth_join_new();
 	c->check = truth_check_new();
 	c->tally = tally_new();
 	c->truth = calloc(LEDGER_CHUNKS_MAX + 1, sizeof(*c->truth));
-	if (!c->pipeline || !c->ledger || !c->join || !c->check || !c->tally || !c->truth)
+	if (!c->ledger || !c->join || !c->check || !c->tally || !c->truth)
 		return fail("Out of memory while opening %s", c->path);
 	if (!options->output)
 		return 0;

@@ -115,6 +115,31 @@ static void print_examples(const json_t *result)
 		       number(e, "hint_inode"));
 }
 
+/* What is told of the content besides its class. */
+static void print_content(const json_t *result)
+{
+	const json_t *rows = json_object_get(result, "dedup"), *row;
+	const json_t *journal = json_object_get(result, "journal");
+	size_t i;
+
+	if (json_array_size(rows))
+		printf("\n%-12s %-12s %14s %14s\n", "for dedup", "", "read chunks",
+		       "written chunks");
+	json_array_foreach (rows, i, row)
+		printf("%-12s %-12s %14lld %14lld\n",
+		       json_string_value(json_object_get(row, "dedup")),
+		       json_string_value(json_object_get(row, "what")), number(row, "read_chunks"),
+		       number(row, "write_chunks"));
+	if (number(journal, "write_chunks"))
+		printf("\nOf %lld chunks of written metadata, %lld were the journal's.\n",
+		       number(journal, "metadata_write_chunks"), number(journal, "write_chunks"));
+	if (json_is_string(json_object_get(result, "only")))
+		printf("\nOnly files below %s have classes by their size; %lld chunks were of "
+		       "others.\n",
+		       json_string_value(json_object_get(result, "only")),
+		       number(json_object_get(result, "pipeline"), "chunks_unselected"));
+}
+
 static void print_delays(const json_t *result)
 {
 	const json_t *rows = json_object_get(result, "known_after_ns"), *row;
@@ -154,18 +179,50 @@ static void print_not_covered(const json_t *result)
 		first = false;
 	}
 	if (json_is_false(json_object_get(result, "evidence")))
-		printf("\nThe trace has neither system calls nor checksums: nothing can be known "
-		       "of "
-		       "its requests.\n");
+		printf("\nThe trace has nothing that these hints come from (%s): nothing is known "
+		       "of its requests.\n",
+		       classifier_find(json_string_value(json_object_get(result, "hints")))
+			       ->head.summary);
+}
+
+static long long largest_table(const json_t *tables, const char **name)
+{
+	long long most = 0;
+	const char *key;
+	json_t *table;
+
+	json_object_foreach ((json_t *)tables, key, table)
+		if (number(table, "peak_bytes") > most) {
+			most = number(table, "peak_bytes");
+			*name = key;
+		}
+	return most;
+}
+
+static void print_memory(const json_t *result)
+{
+	const json_t *pipeline = json_object_get(result, "pipeline");
+	const char *name = "";
+	char all[32], most[32];
+	long long bytes = largest_table(json_object_get(pipeline, "tables"), &name);
+
+	if (!json_is_object(pipeline))
+		return;
+	printf("\nMemory of the pipeline at its peak: %s in all tables, of them %s in \"%s\"; "
+	       "the paper had 33 MB\n",
+	       size_format(all, number(pipeline, "table_bytes")), size_format(most, bytes), name);
+	printf("  at most %lld written and %lld read chunks waited, %lld calls were outstanding\n",
+	       number(pipeline, "live_peak"), number(pipeline, "waiting_peak"),
+	       number(pipeline, "outstanding_peak"));
 }
 
 static void print_result(const json_t *result)
 {
 	const json_t *chunks = json_object_get(result, "chunks");
 
-	printf("%s: %lld chunks of 4 KiB read, %lld written\n\n",
+	printf("%s: %lld chunks of 4 KiB read, %lld written; hints: %s\n\n",
 	       json_string_value(json_object_get(result, "trace")), number(chunks, "read"),
-	       number(chunks, "write"));
+	       number(chunks, "write"), json_string_value(json_object_get(result, "hints")));
 	print_class_table("found", json_object_get(result, "by_class"));
 	if (json_is_true(json_object_get(result, "truth"))) {
 		printf("\n");
@@ -173,8 +230,10 @@ static void print_result(const json_t *result)
 	}
 	print_accuracy(result);
 	print_examples(result);
+	print_content(result);
 	print_delays(result);
 	print_not_covered(result);
+	print_memory(result);
 }
 
 /* Four sizes, falling: "14M,10M,5M,2M". */
@@ -219,10 +278,22 @@ static int parse_duration(const char *text, uint64_t *ns)
 	return -1;
 }
 
-enum key { KEY_JSON = 'j', KEY_OUTPUT = 'o', KEY_BOUNDS = 0x100, KEY_WINDOW };
+enum key {
+	KEY_HINTS = 'H',
+	KEY_JSON = 'j',
+	KEY_OUTPUT = 'o',
+	KEY_BOUNDS = 0x100,
+	KEY_WINDOW,
+	KEY_ONLY,
+	KEY_COPIERS,
+	KEY_ENCRYPTORS,
+	KEY_EXTENSIONS,
+};
 
 static const struct argp_option classify_options[] = {
 	{"json", KEY_JSON, NULL, 0, "one JSON object", 0},
+	{"hints", KEY_HINTS, "NAME", 0,
+	 "whose hints: sky (default), or another of `sky list classifier`, to compare", 0},
 	{"output", KEY_OUTPUT, "OUT.h5", 0, "write a copy of the trace that holds the hints too",
 	 0},
 	{"size-bounds", KEY_BOUNDS, "A,B,C,D", 0,
@@ -231,6 +302,16 @@ static const struct argp_option classify_options[] = {
 	 0},
 	{"read-window", KEY_WINDOW, "TIME", 0,
 	 "how long after a disk read a call may come for its data (4s)", 0},
+	{"only", KEY_ONLY, "PREFIX", 0,
+	 "give classes by size only to files below this path (relative: as seen from where the "
+	 "recorded command began); data of others is of class 0",
+	 0},
+	{"copy-programs", KEY_COPIERS, "NAME,...", 0,
+	 "executables that may be copying files (" COPY_PROGRAMS ")", 0},
+	{"encryption-programs", KEY_ENCRYPTORS, "NAME,...", 0,
+	 "executables that encrypt (" ENCRYPTION_PROGRAMS ")", 0},
+	{"encryption-extensions", KEY_EXTENSIONS, "NAME,...", 0,
+	 "extensions of the files that hold what they encrypted (" ENCRYPTION_EXTENSIONS ")", 0},
 	{0},
 };
 
@@ -241,6 +322,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case KEY_JSON:
 		a->json = true;
+		return 0;
+	case KEY_HINTS:
+		if (!classifier_find(argument))
+			exit(argp_err_exit_status);
+		a->options.hints = argument;
 		return 0;
 	case KEY_OUTPUT:
 		a->options.output = argument;
@@ -254,6 +340,20 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_WINDOW:
 		if (parse_duration(argument, &a->options.pipeline.read_window_ns))
 			argp_error(state, "--read-window wants a time, as in 4s or 500ms");
+		return 0;
+	case KEY_ONLY:
+		if (!*argument)
+			argp_error(state, "--only wants a path");
+		a->options.pipeline.only = argument;
+		return 0;
+	case KEY_COPIERS:
+		a->options.pipeline.copy_programs = argument;
+		return 0;
+	case KEY_ENCRYPTORS:
+		a->options.pipeline.encryption_programs = argument;
+		return 0;
+	case KEY_EXTENSIONS:
+		a->options.pipeline.encryption_extensions = argument;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (a->path)

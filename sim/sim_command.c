@@ -11,13 +11,14 @@
 #include "common/error.h"
 #include "common/size.h"
 #include "models/cache/cache_model.h"
+#include "sim/classifier.h"
 
 #define LIST_MAX 64
 
 struct arguments {
 	const char *trace;
 	const char *caches[LIST_MAX], *sizes[LIST_MAX];
-	enum hint_mode hints[HINT_MODES];
+	const char *hints[HINT_MODES_MAX];
 	struct cache_sim_options options;
 	bool json;
 };
@@ -56,16 +57,16 @@ static void add_size(struct arguments *a, const char *size, struct argp_state *s
 	a->sizes[a->options.size_count++] = size;
 }
 
-static void add_hints(struct arguments *a, const char *name, struct argp_state *state)
+static void add_hints(struct arguments *a, const char *spec, struct argp_state *state)
 {
-	int mode = find_name(hint_mode_names, name);
-
-	if (mode < 0)
-		argp_error(state, "there are no hints \"%s\": they are sky, truth or none", name);
+	if (strcmp(spec, HINTS_NONE) && !classifier_find(spec))
+		exit(argp_err_exit_status);
 	for (size_t i = 0; i < a->options.hint_count; i++)
-		if ((int)a->hints[i] == mode)
+		if (!strcmp(a->hints[i], spec))
 			return;
-	a->hints[a->options.hint_count++] = mode;
+	if (a->options.hint_count == HINT_MODES_MAX)
+		argp_error(state, "no more than %d kinds of hints at a time", HINT_MODES_MAX);
+	a->hints[a->options.hint_count++] = spec;
 }
 
 static void set_granularity(struct arguments *a, const char *name, struct argp_state *state)
@@ -122,9 +123,9 @@ static const struct argp_option options[] = {
 	 0},
 	{"size", 's', "N", 0,
 	 "entries, bytes with K, M, G or T, or % of the distinct blocks (may be repeated)", 0},
-	{"hints", 'H', "sky|truth|none", 0,
-	 "who tells the cache the blocks' classes (may be repeated; default: sky where the trace "
-	 "has evidence for it)",
+	{"hints", 'H', "NAME", 0,
+	 "who tells the cache the blocks' classes: none, or one of `sky list classifier` (may be "
+	 "repeated; default: sky where the trace has evidence for it)",
 	 0},
 	{"granularity", 'g', "4k|start", 0,
 	 "requests are split into 4096-byte blocks (default), or known by their start sector alone",
@@ -189,10 +190,10 @@ static int longest(const json_t *results, const char *name, int least)
 	return least;
 }
 
-static void print_result(const json_t *result, int cache_width, int size_width)
+static void print_result(const json_t *result, int cache_width, int hints_width, int size_width)
 {
-	printf("%-*s  %-5s  %*s", cache_width, json_string_value(json_object_get(result, "cache")),
-	       json_string_value(json_object_get(result, "hints")), size_width,
+	printf("%-*s  %-*s  %*s", cache_width, json_string_value(json_object_get(result, "cache")),
+	       hints_width, json_string_value(json_object_get(result, "hints")), size_width,
 	       json_string_value(json_object_get(result, "size")));
 	print_count(result, "size_entries", 12);
 	print_count(result, "hits", 14);
@@ -208,6 +209,7 @@ static void print_table(const json_t *json)
 {
 	const json_t *results = json_object_get(json, "results"), *result;
 	int cache_width = longest(results, "cache", 5), size_width = longest(results, "size", 4);
+	int hints_width = longest(results, "hints", 5);
 	size_t i;
 
 	printf("%s: %" JSON_INTEGER_FORMAT " requests, %" JSON_INTEGER_FORMAT
@@ -217,11 +219,11 @@ static void print_table(const json_t *json)
 	       json_integer_value(json_object_get(json, "references")),
 	       json_integer_value(json_object_get(json, "distinct_blocks")),
 	       json_string_value(json_object_get(json, "granularity")));
-	printf("%-*s  %-5s  %*s%12s%14s%14s%12s%10s%10s%10s\n", cache_width, "cache", "hints",
-	       size_width, "size", "blocks", "hits", "misses", "miss ratio", "reads", "writes",
-	       "metadata");
+	printf("%-*s  %-*s  %*s%12s%14s%14s%12s%10s%10s%10s\n", cache_width, "cache", hints_width,
+	       "hints", size_width, "size", "blocks", "hits", "misses", "miss ratio", "reads",
+	       "writes", "metadata");
 	json_array_foreach (results, i, result)
-		print_result(result, cache_width, size_width);
+		print_result(result, cache_width, hints_width, size_width);
 }
 
 static int run_sim(int argc, char **argv)

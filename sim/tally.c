@@ -16,6 +16,7 @@
 #define WHATS	 4 /* enum chunk_class */
 #define CLASSES	 (CLASS_COUNT + 1)
 #define NO_CLASS CLASS_COUNT
+#define DEDUPS	 3 /* enum dedup_hint */
 
 /* Between half as many and that many bins come out. */
 #define BINS	     256
@@ -35,6 +36,8 @@ struct tally {
 	uint64_t found[OPS][WHATS][CLASSES], truth[OPS][WHATS][CLASSES];
 	uint64_t *delay[OPS][WHATS][CLASSES]; /* BUCKETS each, where there are any */
 	uint64_t delay_max[OPS][WHATS][CLASSES];
+	uint64_t dedup[OPS][WHATS][DEDUPS];
+	uint64_t journal[OPS];
 	uint64_t start_ns, bin_ns;
 	uint64_t bins[OPS][LABELS][BINS];
 };
@@ -141,8 +144,11 @@ void tally_chunk(struct tally *t, const struct judged *judged)
 	t->truth[judged->op][truth][truth == CHUNK_METADATA ? CLASS_METADATA
 				    : data		    ? c
 							    : NO_CLASS] += judged->chunks;
-	if (hint)
+	if (hint) {
 		count_delay(t, judged, what, c);
+		t->dedup[judged->op][what][hint->dedup] += judged->chunks;
+		t->journal[judged->op] += hint->reason == REASON_JOURNAL;
+	}
 	count_time(t, judged, label_of(what, c));
 }
 
@@ -284,4 +290,32 @@ json_t *tally_over_time(const struct tally *t)
 					      series_json(t->bins[op][label], used, op, label));
 	return json_pack("{s:I, s:I, s:o}", "start_ns", (json_int_t)t->start_ns, "bin_ns",
 			 (json_int_t)t->bin_ns, "series", series);
+}
+
+json_t *tally_dedup(const struct tally *t)
+{
+	json_t *rows = json_array();
+
+	for (unsigned dedup = DEDUP_UNIQUE; dedup < DEDUPS; dedup++) {
+		for (unsigned i = 0; i < WHATS; i++) {
+			uint64_t reads = t->dedup[BLOCK_READ][shown[i]][dedup];
+			uint64_t writes = t->dedup[BLOCK_WRITE][shown[i]][dedup];
+
+			if (reads || writes)
+				json_array_append_new(
+					rows, json_pack("{s:s, s:s, s:I, s:I}", "dedup",
+							dedup_hint_names[dedup], "what",
+							chunk_class_names[shown[i]], "read_chunks",
+							(json_int_t)reads, "write_chunks",
+							(json_int_t)writes));
+		}
+	}
+	return rows;
+}
+
+json_t *tally_journal(const struct tally *t)
+{
+	return json_pack("{s:I, s:I}", "write_chunks", (json_int_t)t->journal[BLOCK_WRITE],
+			 "metadata_write_chunks",
+			 (json_int_t)tally_found(t, BLOCK_WRITE, CHUNK_METADATA));
 }

@@ -29,5 +29,9 @@ json_t *tally_by_class(const struct tally *tally);
 json_t *tally_truth_by_class(const struct tally *tally);
 json_t *tally_known_after(const struct tally *tally);
 json_t *tally_over_time(const struct tally *tally);
+/* What deduplication was told: chunks by operation, a row for each kind of hint that came. */
+json_t *tally_dedup(const struct tally *tally);
+/* Written metadata that was the journal's. */
+json_t *tally_journal(const struct tally *tally);
 
 #endif

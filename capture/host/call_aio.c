@@ -4,13 +4,22 @@
  */
 #include <fcntl.h>
 #include <linux/aio_abi.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/calls.h"
 #include "capture/host/call_work.h"
 
 /* How many requests of one io_submit() are recorded with their content. */
 #define IOCBS_MAX 4096u
+
+/* What begins the memory that a context's id is the address of: fs/aio.c, struct aio_ring. */
+struct ring_head {
+	uint32_t id, events, head, tail, magic, compatible, incompatible, header_bytes;
+};
+
+#define RING_MAGIC 0xa10a10a1u
 
 static bool is_vector(const struct iocb *iocb)
 {
@@ -96,22 +105,25 @@ static void record_submission(struct tracer *tracer, struct thread *thread, uint
 	struct file *file = &thread->call.file;
 	uint64_t bytes = take_parts(thread, iocb->aio_buf, iocb->aio_nbytes, is_vector(iocb));
 
+	uint64_t offset = iocb->aio_offset;
+
 	file_close(file);
 	file_open_told(tracer, thread, iocb->aio_fildes, file);
+	if (is_write(iocb) && (file->flags & O_APPEND || iocb->aio_rw_flags & RWF_APPEND))
+		offset = file->size;
 	record[RECORD_ID] = address;
 	record[RECORD_OPCODE] = iocb->aio_lio_opcode;
 	record[RECORD_FD] = iocb->aio_fildes;
 	record[RECORD_BUFFER] = iocb->aio_buf;
 	record[RECORD_BYTES] = bytes;
-	record[RECORD_OFFSET] = iocb->aio_offset;
+	record[RECORD_OFFSET] = offset;
 	record[RECORD_FLAGS] = iocb->aio_rw_flags;
 	if (is_read(iocb) && file->recorded)
 		remember_read(thread->process, address, iocb, file);
 	if (!is_write(iocb) || !file->recorded)
 		return;
 	chunker_stop_remembering(tracer->chunker);
-	record[RECORD_CHUNKS] =
-		add_sums(tracer, thread, file, iocb->aio_offset, bytes, true, *sums);
+	record[RECORD_CHUNKS] = add_sums(tracer, thread, file, offset, bytes, true, *sums);
 	*sums += record[RECORD_CHUNKS];
 }
 
@@ -167,7 +179,7 @@ static uint64_t sums_of_completion(struct tracer *tracer, struct thread *thread,
 	return more;
 }
 
-void leave_getevents(struct tracer *tracer, struct thread *thread, struct event *exit)
+static void record_completions(struct tracer *tracer, struct thread *thread, struct event *exit)
 {
 	uint64_t address = thread->call.argument[3], done;
 	uint64_t count = exit->exit.result < 0 ? 0 : exit->exit.result;
@@ -201,4 +213,115 @@ void leave_getevents(struct tracer *tracer, struct thread *thread, struct event 
 	}
 	exit->exit.records = words_of(records, done * RECORD_WORDS);
 	exit->exit.sums = words_of(tracer->sums, sums);
+}
+
+void leave_setup(struct tracer *tracer, struct thread *thread, struct event *exit)
+{
+	struct process *process = thread->process;
+	uint64_t context;
+
+	if (exit->exit.result < 0 || process->ring_count == COMPLETION_RINGS ||
+	    memory_read(thread, thread->call.argument[1], &context, sizeof(context)) !=
+		    sizeof(context))
+		return;
+	process->rings[process->ring_count++] = (struct completion_ring){.context = context};
+}
+
+void leave_destroy(struct tracer *tracer, struct thread *thread, struct event *exit)
+{
+	struct process *process = thread->process;
+
+	for (unsigned i = 0; i < process->ring_count; i++)
+		if (process->rings[i].context == thread->call.argument[0])
+			process->rings[i] = process->rings[--process->ring_count];
+}
+
+static void emit_completion(struct tracer *tracer, struct thread *thread,
+			    const struct io_event *completion)
+{
+	struct submitted_read read;
+	struct event event;
+	uint64_t sums;
+
+	event_init(&event, EVENT_INSIGHT);
+	event.insight.number = call_number(ABI_LINUX64, CALL_io_getevents);
+	event.insight.fd = -1;
+	event.insight.offset = completion->obj;
+	event.insight.result = completion->res;
+	if (recall_read(thread->process, completion->obj, &read) && completion->res > 0) {
+		sums = sums_of_completion(tracer, thread, &read, completion->res, 0);
+		event.insight.device = read.device;
+		event.insight.inode = read.inode;
+		event.insight.file_offset = read.offset;
+		event.insight.sums = words_of(tracer->sums, sums);
+	}
+	emit_event(tracer, thread, &event);
+}
+
+/* How many events there are from one place of the ring to another. */
+static uint32_t events_between(const struct ring_head *head, uint32_t from, uint32_t to)
+{
+	return (to + head->events - from) % head->events;
+}
+
+/* What lies at the beginning of a ring; false if that isn't one. */
+static bool read_ring(const struct thread *thread, const struct completion_ring *ring,
+		      struct ring_head *head)
+{
+	return memory_read(thread, ring->context, head, sizeof(*head)) == sizeof(*head) &&
+	       head->magic == RING_MAGIC && head->head < head->events && head->tail < head->events;
+}
+
+/* Completions that were taken from the ring since the trace was told. */
+static uint32_t taken(const struct completion_ring *ring, const struct ring_head *head)
+{
+	uint32_t taken = events_between(head, ring->seen, head->head);
+
+	return taken <= events_between(head, ring->seen, head->tail) ? taken : 0;
+}
+
+static void tell_ring(struct tracer *tracer, struct thread *thread, struct completion_ring *ring,
+		      bool only_taken)
+{
+	struct ring_head head;
+	struct io_event event;
+	uint32_t count;
+
+	if (!read_ring(thread, ring, &head))
+		return;
+	count = only_taken ? taken(ring, &head) : events_between(&head, ring->seen, head.tail);
+	for (; count--; ring->seen = (ring->seen + 1) % head.events) {
+		uint64_t address = ring->context + head.header_bytes + ring->seen * sizeof(event);
+
+		if (memory_read(thread, address, &event, sizeof(event)) != sizeof(event))
+			return;
+		emit_completion(tracer, thread, &event);
+	}
+}
+
+/* io_getevents() has told of what it took. */
+static void skip_taken(struct thread *thread)
+{
+	struct process *process = thread->process;
+	struct ring_head head;
+
+	for (unsigned i = 0; i < process->ring_count; i++)
+		if (process->rings[i].context == thread->call.argument[0] &&
+		    read_ring(thread, &process->rings[i], &head) &&
+		    taken(&process->rings[i], &head))
+			process->rings[i].seen = head.head;
+}
+
+void tell_completions(struct tracer *tracer, struct thread *thread)
+{
+	bool by_call = thread->call.row->leave == leave_getevents;
+
+	for (unsigned i = 0; i < thread->process->ring_count; i++)
+		tell_ring(tracer, thread, &thread->process->rings[i], by_call);
+}
+
+void leave_getevents(struct tracer *tracer, struct thread *thread, struct event *exit)
+{
+	skip_taken(thread);
+	record_completions(tracer, thread, exit);
 }

@@ -58,6 +58,8 @@ void enter_write(struct tracer *tracer, struct thread *thread, struct event *ent
 	if (call->offset > INT64_MAX)
 		return;
 	entry->entry.file_offset = call->offset;
+	if (call->bytes && call->offset > call->file.size)
+		tell_end_chunk(tracer, thread, &call->file, call->offset);
 	entry->entry.sums = hash_written(tracer, thread, &call->file, call->offset, call->bytes);
 }
 

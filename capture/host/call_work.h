@@ -23,6 +23,10 @@ void leave_clone(struct tracer *tracer, struct thread *thread, struct event *exi
 /* call_aio.c */
 void enter_submit(struct tracer *tracer, struct thread *thread, struct event *entry);
 void leave_getevents(struct tracer *tracer, struct thread *thread, struct event *exit);
+void leave_setup(struct tracer *tracer, struct thread *thread, struct event *exit);
+void leave_destroy(struct tracer *tracer, struct thread *thread, struct event *exit);
+/* Completions that the program may take from memory without a call: tells of the new ones. */
+void tell_completions(struct tracer *tracer, struct thread *thread);
 
 /*
  * Calls that the tracer can answer as the kernel would: reads and copies at

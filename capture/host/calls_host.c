@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "capture/host/call_work.h"
+#include "capture/host/mapped.h"
 #include "common/error.h"
 #include "common/fnv1a.h"
 
@@ -73,6 +74,8 @@ static void enter_truncate(struct tracer *tracer, struct thread *thread, struct 
 	uint64_t size = thread->call.argument[1], bytes = size % CHUNK_BYTES, *sums;
 
 	forget(tracer, file);
+	if (size > file->size)
+		tell_end_chunk(tracer, thread, file, size);
 	if (!file->recorded || file->fd < 0 || !bytes || size >= file->size)
 		return;
 	sums = sums_for(&tracer->sums, &tracer->sum_room, size - bytes, bytes);
@@ -96,6 +99,47 @@ static void enter_mmap(struct tracer *tracer, struct thread *thread, struct even
 	if (call->file.recorded && call->argument[3] & MAP_SHARED &&
 	    (call->file.flags & O_ACCMODE) == O_RDWR)
 		chunker_stop_remembering(tracer->chunker);
+}
+
+static void leave_mmap(struct tracer *tracer, struct thread *thread, struct event *exit)
+{
+	if (exit->exit.result >= 0 && thread->call.file.recorded)
+		mapped_begin(tracer, thread);
+}
+
+static void enter_munmap(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	const uint64_t *argument = thread->call.argument;
+	const struct mapped_part part = {.begin = argument[0], .end = argument[0] + argument[1]};
+
+	mapped_tell(tracer, thread, &part);
+}
+
+static void enter_msync(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	const uint64_t *argument = thread->call.argument;
+	const struct mapped_part part = {
+		.begin = argument[0], .end = argument[0] + argument[1], .written_now = true};
+
+	mapped_tell(tracer, thread, &part);
+}
+
+static void enter_fsync(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	const struct mapped_part part = {.end = UINT64_MAX,
+					 .device = thread->call.file.device,
+					 .inode = thread->call.file.inode,
+					 .written_now = true};
+
+	if (thread->call.file.recorded)
+		mapped_tell_everywhere(tracer, &part);
+}
+
+static void enter_sync(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	static const struct mapped_part all = {.end = UINT64_MAX, .written_now = true};
+
+	mapped_tell_everywhere(tracer, &all);
 }
 
 /* Unmapping fails for nonsense only. */
@@ -240,20 +284,22 @@ const struct host_call host_calls[CALL_COUNT] = {
 	[CALL_linkat] = PLAIN(.folder = A(0), .path = A(1), .folder2 = A(2), .path2 = A(3),
 			      .names_file = true),
 
-	[CALL_fsync] = PLAIN(.fd = A(0)),
-	[CALL_fdatasync] = PLAIN(.fd = A(0)),
-	[CALL_syncfs] = PLAIN(.fd = A(0)),
-	[CALL_sync] = PLAIN(),
-	[CALL_msync] = PLAIN(),
+	[CALL_fsync] = PLAIN(.fd = A(0), .enter = enter_fsync),
+	[CALL_fdatasync] = PLAIN(.fd = A(0), .enter = enter_fsync),
+	[CALL_syncfs] = PLAIN(.fd = A(0), .enter = enter_sync),
+	[CALL_sync] = PLAIN(.enter = enter_sync),
+	[CALL_msync] = PLAIN(.enter = enter_msync),
 
-	[CALL_mmap] = {.stop = STOP_FILE_MAPPINGS, .fd = A(4), .enter = enter_mmap},
-	[CALL_munmap] = PLAIN(.settle = settle_munmap),
+	[CALL_mmap] = {.stop = STOP_FILE_MAPPINGS, .fd = A(4), .enter = enter_mmap,
+		       .leave = leave_mmap},
+	[CALL_munmap] = PLAIN(.enter = enter_munmap, .settle = settle_munmap),
 	[CALL_mremap] = PLAIN(),
 
 	[CALL_chdir] = PLAIN(.path = A(0)),
 	[CALL_fchdir] = PLAIN(.fd = A(0)),
 
-	[CALL_io_setup] = PLAIN(),
+	[CALL_io_setup] = PLAIN(.leave = leave_setup),
+	[CALL_io_destroy] = PLAIN(.leave = leave_destroy),
 	[CALL_io_submit] = PLAIN(.enter = enter_submit),
 	[CALL_io_getevents] = PLAIN(.leave = leave_getevents),
 	[CALL_io_pgetevents] = PLAIN(.leave = leave_getevents),
@@ -411,6 +457,7 @@ enum after_entry host_call_enter(struct tracer *tracer, struct thread *thread, e
 	struct event entry;
 
 	begin_call(call, row);
+	tell_completions(tracer, thread);
 	begin_entry(tracer, thread, number, &entry);
 	if (row->fd)
 		file_open_told(tracer, thread, argument_of(thread, row->fd), &call->file);

@@ -5,8 +5,9 @@
 #include "capture/event.h"
 #include "marker.h"
 
-/* fs/xfs/libxfs/xfs_log_format.h: XLOG_HEADER_MAGIC_NUM */
-#define XFS_LOG_MAGIC 0xfeedbabeu
+/* fs/xfs/libxfs/xfs_log_format.h: XLOG_HEADER_MAGIC_NUM, then cycle, version, length. */
+#define XFS_LOG_MAGIC	  0xfeedbabeu
+#define XFS_LENGTH_OFFSET 12
 
 /* include/linux/jbd2.h: JBD2_MAGIC_NUMBER, then the block's type; both big endian. */
 #define JBD2_MAGIC 0xc03b3998u
@@ -34,7 +35,8 @@ uint64_t marker_of(const void *chunk)
 	uint32_t magic = big_endian_at(chunk, 0), type;
 
 	if (magic == XFS_LOG_MAGIC)
-		return MARKER_XFS_LOG;
+		return MARKER_XFS_LOG | (uint64_t)big_endian_at(chunk, XFS_LENGTH_OFFSET)
+						<< MARKER_VALUE_SHIFT;
 	if (magic == JBD2_MAGIC) {
 		type = big_endian_at(chunk, 4);
 		return type < sizeof(jbd2_markers) ? jbd2_markers[type] : MARKER_NONE;

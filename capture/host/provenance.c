@@ -112,6 +112,7 @@ static void add_volume(struct provenance *p, const struct record_options *option
 	add(p, "disk.0.name", "%s", volume->loop.path);
 	add(p, "disk.0.bytes", "%llu", (unsigned long long)disk_bytes);
 	add_if(p, "disk.0.image", options->disk ? options->disk : options->keep);
+	add_if(p, "layout.0", volume->layout);
 }
 
 static void add_commands(struct provenance *p, const struct record_options *options)
@@ -120,6 +121,7 @@ static void add_commands(struct provenance *p, const struct record_options *opti
 
 	add_if(p, "command", command);
 	free(command);
+	add_if(p, "calls", options->no_calls ? "none" : NULL);
 	add_if(p, "prepare", options->prepare);
 	for (unsigned i = 0; i < options->then_count; i++)
 		add_if(p, then_names[i], options->then[i]);

@@ -10,7 +10,7 @@
 #include "capture/event.h"
 #include "capture/host/record.h"
 
-#define ATTRIBUTES_MAX (24 + THEN_MAX)
+#define ATTRIBUTES_MAX (32 + THEN_MAX)
 
 struct provenance {
 	struct attribute_event at[ATTRIBUTES_MAX];

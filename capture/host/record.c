@@ -203,6 +203,7 @@ static int start_recording(struct session *s)
 	};
 	struct provenance provenance;
 
+	volume_read_layout(&s->volume); /* before the probe could see it */
 	if (s->options->no_truth)
 		s->no_truth = "--no-truth";
 	else
@@ -231,7 +232,14 @@ static int mark(struct session *s, const char *name)
 	return rc ? fail_errno(rc, "cannot record the mark \"%s\"", name) : 0;
 }
 
-static int run(struct session *s, char **command)
+/* Without the tracer, for comparison: only the disk is recorded. */
+static int run_untraced(struct session *s, char **command, int *status)
+{
+	*status = spawn_wait(command, s->volume.root, false);
+	return *status < 0 ? -1 : 0;
+}
+
+static int run_traced(struct session *s, char **command, int *status)
 {
 	const struct tracer_options options = {
 		.command = command,
@@ -240,13 +248,23 @@ static int run(struct session *s, char **command)
 		.mount_id = s->volume.mount_id,
 		.copy_offload = !s->options->refuse_offload,
 		.skip_misaligned = s->options->skip_misaligned,
+		.map_period_ns = s->options->map_period_ns,
 		.ring = s->calls,
 	};
-	int status = 0, rc;
+	int rc;
 
 	tracing = 1;
-	rc = trace_command(&options, &status);
+	rc = trace_command(&options, status);
 	tracing = 0;
+	return rc;
+}
+
+static int run(struct session *s, char **command)
+{
+	int status = 0;
+	int rc = s->options->no_calls ? run_untraced(s, command, &status) :
+					run_traced(s, command, &status);
+
 	if (!s->status)
 		s->status = status;
 	return rc;

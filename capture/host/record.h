@@ -21,7 +21,8 @@ struct record_options {
 	const char *then[THEN_MAX];
 	unsigned then_count;
 	const char *disk, *keep;
-	bool refuse_offload, skip_misaligned, no_truth, cleanup;
+	uint64_t map_period_ns; /* how often mapped files are looked at */
+	bool refuse_offload, skip_misaligned, no_calls, no_truth, cleanup;
 	char **command;
 };
 

@@ -10,6 +10,8 @@
 #include "record.h"
 
 #define BYTES_PRESET (4ull << 30)
+/* Well within the 4 s in which what the disk delivered waits for its reader. */
+#define MAP_PERIOD_NS 1000000000ull
 #define BYTES_MAX    (1ull << 40) /* the sectors of an event have 32 bits */
 
 enum {
@@ -25,6 +27,8 @@ enum {
 	OPTION_KEEP,
 	OPTION_NO_COPY_OFFLOAD,
 	OPTION_SKIP_MISALIGNED,
+	OPTION_MAP_PERIOD,
+	OPTION_NO_CALLS,
 	OPTION_NO_TRUTH,
 	OPTION_CLEANUP,
 };
@@ -57,6 +61,12 @@ static const struct argp_option option_table[] = {
 	 "Let copies inside the kernel fail, so that programs read and write", 4},
 	{"skip-misaligned", OPTION_SKIP_MISALIGNED, NULL, 0,
 	 "Don't complete chunks that a misaligned write covers in part", 4},
+	{"no-calls", OPTION_NO_CALLS, NULL, 0,
+	 "Record the disk only: the command runs without ptrace, and nothing can be classified", 4},
+	{"map-period", OPTION_MAP_PERIOD, "SECONDS", 0,
+	 "How often to look at what mapped files hold (default 1; 0: only when they are written "
+	 "back or unmapped)",
+	 4},
 	{"no-truth", OPTION_NO_TRUTH, NULL, 0, "Don't attach BPF for the ground truth", 4},
 
 	{"cleanup", OPTION_CLEANUP, NULL, 0,
@@ -79,6 +89,18 @@ static void set_size(struct argp_state *state, struct record_options *options, c
 	    options->bytes % CHUNK_BYTES)
 		argp_error(state, "--size %s is not a size like 4G, a multiple of 4096 bytes",
 			   text);
+}
+
+static void set_map_period(struct argp_state *state, struct record_options *options,
+			   const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds == 0 || (seconds >= 0.01 && seconds <= 3600)))
+		argp_error(state, "--map-period %s is not 0 or a time from 0.01 to 3600 seconds",
+			   text);
+	options->map_period_ns = seconds * 1e9;
 }
 
 static void add_then(struct argp_state *state, struct record_options *options, const char *text)
@@ -152,6 +174,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case OPTION_SKIP_MISALIGNED:
 		options->skip_misaligned = true;
 		break;
+	case OPTION_NO_CALLS:
+		options->no_calls = true;
+		break;
+	case OPTION_MAP_PERIOD:
+		set_map_period(state, options, argument);
+		break;
 	case OPTION_NO_TRUTH:
 		options->no_truth = true;
 		break;
@@ -202,7 +230,7 @@ static int take_file_system(struct record_options *options)
 
 int record_parse(int argc, char **argv, struct record_options *options)
 {
-	*options = (struct record_options){0};
+	*options = (struct record_options){.map_period_ns = MAP_PERIOD_NS};
 	/* in order: what follows CMD is CMD's */
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, options);
 	if (options->cleanup)

@@ -27,6 +27,7 @@ struct tracer_options {
 	uint64_t mount_device; /* st_dev of the recorded file system */
 	uint64_t mount_id;     /* statx stx_mnt_id of it: Btrfs subvolumes have other st_dev */
 	bool copy_offload;     /* false: copy_file_range, FICLONE and the like fail */
+	uint64_t map_period_ns; /* how often mapped files are looked at; 0: never by itself */
 	bool skip_misaligned;  /* don't read what is missing of a chunk; count it */
 	struct ring *ring;
 };

@@ -3,6 +3,7 @@
  * Traced threads: their table, their memory, their open files, their events.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,7 @@ struct process *process_new(pid_t pid, uint64_t space, const struct process *lik
 	process->pid = pid;
 	process->threads = 1;
 	process->space = space;
+	process->mapped = like && like->mapped;
 	if (!like || !like->told_count)
 		return process;
 	process->told = malloc(like->told_count * sizeof(*like->told));
@@ -270,6 +272,37 @@ bool path_stat(const struct tracer *tracer, struct thread *thread, int folder, c
 		return false;
 	set_facts(tracer, file, &facts);
 	return true;
+}
+
+/* What a link of /proc leads to. */
+static bool link_stat(const struct tracer *tracer, const char *path, struct file *file)
+{
+	struct statx facts;
+
+	*file = (struct file){.fd = -1, .offset = OFFSET_UNKNOWN};
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &facts) < 0)
+		return false;
+	set_facts(tracer, file, &facts);
+	return true;
+}
+
+bool mapping_stat(const struct tracer *tracer, const struct thread *thread, uint64_t begin,
+		  uint64_t end, struct file *file)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, thread->tid, begin,
+		 end);
+	return link_stat(tracer, path, file);
+}
+
+bool executes_recorded(const struct tracer *tracer, const struct thread *thread)
+{
+	struct file file;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", thread->tid);
+	return link_stat(tracer, path, &file) && file.recorded;
 }
 
 void thread_clock(struct thread *thread)

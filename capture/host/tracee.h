@@ -47,6 +47,14 @@ struct submitted_read {
 	bool vector; /* buffer is the address of an iovec of `bytes` elements */
 };
 
+/* A ring of completions of asynchronous I/O, which is mapped into the process. */
+struct completion_ring {
+	uint64_t context; /* its address */
+	uint32_t seen;	  /* up to which of its events the trace was told */
+};
+
+#define COMPLETION_RINGS 16u
+
 struct process {
 	pid_t pid;
 	unsigned threads;
@@ -55,6 +63,10 @@ struct process {
 	unsigned told_count;
 	struct submitted_read *submitted;
 	unsigned submitted_count, submitted_room;
+	struct completion_ring rings[COMPLETION_RINGS];
+	unsigned ring_count;
+	bool mapped;	 /* it maps files of the recorded file system */
+	uint64_t looked; /* which look at all mapped files was the last at its own */
 };
 
 /* The call that a thread is in. */
@@ -92,6 +104,7 @@ struct thread {
 	uint64_t held_from_ns; /* since when the recorder holds it, but for what was reported */
 	bool waits;	       /* at its entry, for one of tracer->moving */
 	struct thread *next_moving;
+	bool stops_at_end; /* while its memory is still there */
 	struct call_state call;
 };
 
@@ -105,8 +118,12 @@ struct refusal {
 	uint64_t device, source_device;
 };
 
+struct mapped;
+
 struct tracer {
 	const struct tracer_options *options;
+	struct mapped *mapped; /* NULL until a file is mapped */
+	uint64_t looks;	       /* at all mapped files */
 	struct chunker *chunker;
 	struct thread *buckets[THREAD_BUCKETS];
 	/*
@@ -170,6 +187,13 @@ void file_close(struct file *file);
 /* What a path means to that thread; false if there is nothing. */
 bool path_stat(const struct tracer *tracer, struct thread *thread, int folder, const char *path,
 	       bool follow, struct file *file);
+
+/* Which file the mapping at these addresses is of; false if that can't be known. */
+bool mapping_stat(const struct tracer *tracer, const struct thread *thread, uint64_t begin,
+		  uint64_t end, struct file *file);
+
+/* Whether the program that the process executes is a recorded file. */
+bool executes_recorded(const struct tracer *tracer, const struct thread *thread);
 
 /* CPU time of the thread into thread->cpu_ns, once a stop. */
 void thread_clock(struct thread *thread);

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "capture/host/calls_host.h"
+#include "capture/host/mapped.h"
 #include "common/error.h"
 
 #define TRACE_OPTIONS                                                                             \
@@ -62,6 +63,9 @@ void tracer_forward_signal(int signal)
 static void go_on(struct thread *thread, int signal)
 {
 	thread->held_from_ns = 0;
+	if (thread->process->mapped && !thread->stops_at_end)
+		thread->stops_at_end = !ptrace(PTRACE_SETOPTIONS, thread->tid, NULL,
+					       (void *)(TRACE_OPTIONS | PTRACE_O_TRACEEXIT));
 	ptrace(thread->call.row ? PTRACE_SYSCALL : PTRACE_CONT, thread->tid, NULL,
 	       (void *)(intptr_t)signal);
 }
@@ -251,6 +255,10 @@ static void handle_exec(struct tracer *tracer, struct thread *thread)
 	thread->process->space = new_space(tracer);
 	process_forget(thread->process, 0, UINT_MAX - 1);
 	thread->process->submitted_count = 0;
+	thread->process->ring_count = 0;
+	thread->process->mapped = false;
+	if (executes_recorded(tracer, thread))
+		mapped_begin(tracer, thread);
 	look_at_registers(thread, &registers);
 	thread_clock(thread);
 	if (!tracer->monitoring) {
@@ -377,6 +385,15 @@ static void handle_end(struct tracer *tracer, struct thread *thread, int status)
 		kill(signal_target, forwarded_signal);
 }
 
+/* The process's memory goes with its last thread; if all end together, the leader's will do. */
+static void look_before_end(struct tracer *tracer, struct thread *thread)
+{
+	static const struct mapped_part all = {.end = UINT64_MAX};
+
+	if (thread->process->threads == 1 || thread->tid == thread->process->pid)
+		mapped_tell(tracer, thread, &all);
+}
+
 static bool stops_group(int signal)
 {
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
@@ -397,6 +414,9 @@ static bool handle_event(struct tracer *tracer, struct thread **thread, int even
 	case PTRACE_EVENT_EXEC:
 		*thread = take_over_leader(tracer, *thread);
 		handle_exec(tracer, *thread);
+		return true;
+	case PTRACE_EVENT_EXIT:
+		look_before_end(tracer, *thread);
 		return true;
 	case PTRACE_EVENT_STOP:
 		if (!stops_group(signal))
@@ -479,6 +499,7 @@ static void trace_all(struct tracer *tracer)
 			return; /* ECHILD */
 		if (tid > 0)
 			handle_wait(tracer, tid, status);
+		mapped_look_again(tracer);
 		if (tracer->broken)
 			kill_all(tracer);
 	}
@@ -613,6 +634,7 @@ static int run_command(struct tracer *tracer, const sigset_t *mask, const int *g
 	if (write(go[1], "", 1) != 1)
 		kill(tracer->command, SIGKILL);
 	trace_all(tracer);
+	mapped_end(tracer);
 	signal_target = 0;
 	if (tracer->broken)
 		return -1;

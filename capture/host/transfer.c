@@ -9,9 +9,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "capture/calls.h"
 #include "capture/host/transfer.h"
+#include "common/fnv1a.h"
 
 /* How many buffers one process_vm_readv() takes; more need more of them. */
 #define REMOTE_PARTS 64u
@@ -81,18 +85,98 @@ static ssize_t from_file(void *context, uint64_t offset, void *buffer, size_t by
  * Through a descriptor of our own: the program's may be write-only, and its
  * access time must not change because of us.
  */
+static bool open_quietly(struct view *view)
+{
+	char path[32];
+
+	if (view->own_fd >= 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", view->fd);
+	view->own_fd = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
+	if (view->own_fd < 0 && errno == EPERM) /* another user's file */
+		view->own_fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Nothing is to be read ahead for us, which even reads with RWF_NOWAIT do. */
+	return view->own_fd >= 0 && !posix_fadvise(view->own_fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
+static void emit_content(struct view *view, uint64_t offset, uint64_t sum)
+{
+	struct event event;
+
+	event_init(&event, EVENT_INSIGHT);
+	event.insight.number = call_number(ABI_LINUX64, CALL_pread64);
+	event.insight.fd = -1;
+	event.insight.device = view->file->device;
+	event.insight.inode = view->file->inode;
+	event.insight.file_offset = offset;
+	event.insight.sums = (struct words){.at = &sum, .count = 1};
+	emit_event(view->tracer, view->thread, &event);
+}
+
+/*
+ * The whole chunk, from the disk, and no more: the write would read no more
+ * either. How many bytes of it there are, or -1.
+ */
+static ssize_t read_and_tell(struct view *view, uint64_t chunk, uint8_t *buffer)
+{
+	ssize_t got = pread(view->own_fd, buffer, CHUNK_BYTES, chunk);
+
+	if (got > 0 && view->file->recorded)
+		emit_content(view, chunk,
+			     fnv1a_zeros(fnv1a_update(FNV1A_BASIS, buffer, got),
+					 CHUNK_BYTES - got));
+	return got;
+}
+
+static ssize_t read_uncached(struct view *view, uint64_t offset, void *buffer, size_t bytes)
+{
+	uint8_t chunk[CHUNK_BYTES];
+	size_t within = offset % CHUNK_BYTES;
+	ssize_t got = read_and_tell(view, offset - within, chunk);
+
+	if (got < 0)
+		return -1;
+	if ((size_t)got <= within)
+		return 0;
+	if (bytes > got - within)
+		bytes = got - within;
+	memcpy(buffer, chunk + within, bytes);
+	return bytes;
+}
+
+static ssize_t read_cached(const struct view *view, uint64_t offset, void *buffer, size_t bytes)
+{
+	struct iovec part = {.iov_base = buffer, .iov_len = bytes};
+
+	return preadv2(view->own_fd, &part, 1, offset, RWF_NOWAIT);
+}
+
 ssize_t from_file_quietly(void *context, uint64_t offset, void *buffer, size_t bytes)
 {
 	struct view *view = context;
-	char path[32];
+	ssize_t got;
 
-	if (view->own_fd < 0) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", view->fd);
-		view->own_fd = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
-		if (view->own_fd < 0 && errno == EPERM) /* another user's file */
-			view->own_fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	return view->own_fd < 0 ? -1 : pread(view->own_fd, buffer, bytes, offset);
+	if (!open_quietly(view))
+		return -1;
+	if (offset % CHUNK_BYTES + bytes > CHUNK_BYTES)
+		return pread(view->own_fd, buffer, bytes, offset);
+	got = read_cached(view, offset, buffer, bytes);
+	return got == (ssize_t)bytes ? got : read_uncached(view, offset, buffer, bytes);
+}
+
+void tell_end_chunk(struct tracer *tracer, struct thread *thread, const struct file *file,
+		    uint64_t end)
+{
+	struct view view = view_of(tracer, thread, file);
+	uint64_t chunk = file->size / CHUNK_BYTES * CHUNK_BYTES;
+	uint8_t buffer[CHUNK_BYTES];
+
+	if (!file->recorded || file->fd < 0 || file->flags & O_DIRECT || file->size == chunk ||
+	    end <= chunk + CHUNK_BYTES)
+		return;
+	if (open_quietly(&view))
+		read_and_tell(&view, chunk, buffer);
+	view_end(&view);
 }
 
 static ssize_t from_file_skipped(void *context, uint64_t offset, void *buffer, size_t bytes)
@@ -103,10 +187,11 @@ static ssize_t from_file_skipped(void *context, uint64_t offset, void *buffer, s
 	return -1;
 }
 
-struct view view_of(struct tracer *tracer, const struct thread *thread, const struct file *file)
+struct view view_of(struct tracer *tracer, struct thread *thread, const struct file *file)
 {
 	return (struct view){.tracer = tracer,
 			     .thread = thread,
+			     .file = file,
 			     .parts = thread->call.parts,
 			     .part_count = thread->call.part_count,
 			     .source_fd = thread->call.source.fd,

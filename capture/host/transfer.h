@@ -13,7 +13,7 @@
 /* What a chunk_source's callbacks look at. */
 struct view {
 	struct tracer *tracer;
-	const struct thread *thread;
+	struct thread *thread;
 	/* The transfer: buffers in the program's memory, */
 	const struct iovec *parts;
 	unsigned part_count, part;
@@ -22,6 +22,7 @@ struct view {
 	int source_fd;
 	uint64_t source_offset;
 	/* The file, for what the transfer leaves of a chunk. */
+	const struct file *file;
 	int fd, own_fd;
 };
 
@@ -31,13 +32,27 @@ static inline uint64_t argument_of(const struct thread *thread, uint8_t argument
 }
 
 /* A view of the call's buffers, its source, and that file. */
-struct view view_of(struct tracer *tracer, const struct thread *thread, const struct file *file);
+struct view view_of(struct tracer *tracer, struct thread *thread, const struct file *file);
 void view_end(struct view *view);
 
 /* Callbacks of chunk_source; their context is a struct view. */
 size_t from_memory(void *view, uint64_t at, void *buffer, size_t bytes);
 size_t from_source(void *view, uint64_t at, void *buffer, size_t bytes);
 ssize_t from_file_quietly(void *view, uint64_t offset, void *buffer, size_t bytes);
+
+/*
+ * from_file_quietly() of part of a chunk that is not in the page cache makes
+ * the disk read it, as the write itself would: what it held is told
+ * (EVENT_INSIGHT), or that disk read would seem to be nobody's.
+ */
+
+/*
+ * A write beyond the end of the file, or its growth to `end`, makes XFS, Btrfs
+ * and (by Linux 6.18) ext4 zero what follows the end in its chunk and write that
+ * again: tells what the chunk holds.
+ */
+void tell_end_chunk(struct tracer *tracer, struct thread *thread, const struct file *file,
+		    uint64_t end);
 
 /*
  * How to read the file itself: through the program's own open file, or quietly.

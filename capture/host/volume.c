@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "layout.h"
 #include "spawn.h"
 #include "volume.h"
 
@@ -256,8 +257,15 @@ int volume_sync(const struct volume *volume)
 	return rc;
 }
 
+void volume_read_layout(struct volume *volume)
+{
+	volume->layout = layout_read(volume->loop.path, volume->fs->name);
+}
+
 void volume_end(struct volume *volume)
 {
+	free(volume->layout);
+	volume->layout = NULL;
 	if (volume->mounted && volume_unmount(volume))
 		umount2(volume->root, MNT_DETACH);
 	loop_release(&volume->loop);

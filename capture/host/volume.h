@@ -42,6 +42,7 @@ struct volume {
 	bool has_disk, mounted;
 	char disk[STATE_PATH_BYTES], root[STATE_PATH_BYTES]; /* mount points */
 	uint64_t mount_device, mount_id; /* of the mounted file system: st_dev, stx_mnt_id */
+	char *layout; /* its fixed places (layout.h), or NULL */
 };
 
 /* All of these: 0, or -1 after saying what is wrong. */
@@ -57,6 +58,9 @@ int volume_mount(struct volume *volume, bool read_only);
 
 /* With an empty cache afterwards: neither pages nor metadata stay in memory. */
 int volume_unmount(struct volume *volume);
+
+/* Finds out where the file system's fixed places are, where it has some. */
+void volume_read_layout(struct volume *volume);
 
 /* Writes back all that is dirty. */
 int volume_sync(const struct volume *volume);

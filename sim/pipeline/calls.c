@@ -58,16 +58,14 @@ static bool succeeded(const struct event *event)
 	return exit->result >= 0 && exit->way != EXIT_KILLED && exit->way != EXIT_RESTART;
 }
 
-/* The file behind an open file, if its content can be on the disk; else 0. */
-static uint32_t content_of(struct pipeline *p, uint32_t open_file)
+uint32_t content_of(struct pipeline *p, uint32_t open_file)
 {
 	uint32_t file = open_file ? OPEN_FILE_AT(p, open_file)->file : 0;
 
 	return file && !FILE_AT(p, file)->special ? file : 0;
 }
 
-/* A descriptor that nothing has told of yet gets an open file, of which only that is known. */
-static uint32_t meet(struct pipeline *p, uint32_t process, int32_t fd)
+uint32_t meet(struct pipeline *p, uint32_t process, int32_t fd)
 {
 	uint32_t open_file = descriptor_find(p, process, fd);
 	struct open_file *o;
@@ -82,11 +80,6 @@ static uint32_t meet(struct pipeline *p, uint32_t process, int32_t fd)
 	o->unopened = true;
 	descriptor_set(p, process, fd, open_file, false);
 	return descriptor_find(p, process, fd);
-}
-
-static uint64_t chunk_after(uint64_t offset)
-{
-	return offset / CHUNK_BYTES + (offset % CHUNK_BYTES != 0);
 }
 
 static uint32_t open_file_of(struct pipeline *p, const struct call_state *call,
@@ -135,6 +128,7 @@ static uint64_t sum_of(const struct words *lengths)
 static void announce(struct pipeline *p, struct call_state *call, uint32_t file,
 		     const struct words *sums)
 {
+	origin_set(p, call);
 	written_add(p, file, call->target_offset, sums, call->seq);
 	call->written_chunks = sums->count;
 	call->written_file = file_hold(p, file);
@@ -177,18 +171,13 @@ static void begin_transfer(struct pipeline *p, struct call_state *call,
 /* Takes back what the entry announced beyond the first `bytes` bytes. */
 static void take_back(struct pipeline *p, const struct call_state *call, uint64_t bytes)
 {
-	uint64_t first = call->target_offset / CHUNK_BYTES;
-	uint64_t until = first + call->written_chunks, from;
-	uint64_t end = call->target_offset + bytes;
-	bool all_announced = chunk_after(call->target_offset + call->requested) == until;
+	const struct announcement announced = {.offset = call->target_offset,
+					       .requested = call->requested,
+					       .call = call->seq,
+					       .file = call->written_file,
+					       .chunks = call->written_chunks};
 
-	if (!call->written_chunks || call->target_offset == OFFSET_UNKNOWN)
-		return;
-	from = bytes && chunk_after(end) > first ? chunk_after(end) : first;
-	/* The chunk where a shortened write ends is not the one that was announced. */
-	if (bytes && end % CHUNK_BYTES && from > first && (from < until || all_announced))
-		from--;
-	written_undo(p, call->written_file, from, until, call->seq);
+	written_shorten(p, &announced, bytes);
 }
 
 static void end_target(struct pipeline *p, struct call_state *call, const struct call_rule *rule,
@@ -259,6 +248,7 @@ static void opened(struct pipeline *p, struct call_state *call, const struct eve
 	o->unopened = false;
 	o->append = flags & bits->append;
 	o->truncated = flags & bits->truncate;
+	open_file_opened(p, open_file, call);
 	descriptor_mark(p, call->process, fd, flags & bits->close_on_exec);
 }
 
@@ -399,6 +389,7 @@ static void moved(struct pipeline *p, uint32_t file, uint64_t from, uint64_t byt
 		return;
 	f->size = inserted ? size + bytes : size > bytes ? size - bytes : 0;
 	f->highest = 0;
+	file_resized(p, file, size);
 }
 
 static void exit_fallocate(struct pipeline *p, struct call_state *call, const struct event *event)
@@ -438,6 +429,7 @@ static void exit_ioctl(struct pipeline *p, struct call_state *call, const struct
 	source = content_of(p, meet(p, call->process, call->argument[2]));
 	if (!target || !source)
 		return;
+	p->counters.clones++;
 	written_drop(p, target, 0, UINT64_MAX);
 	if (FILE_AT(p, source)->size != SIZE_UNKNOWN)
 		file_reached(p, target, file_size(FILE_AT(p, source)));
@@ -446,20 +438,34 @@ static void exit_ioctl(struct pipeline *p, struct call_state *call, const struct
 static void exit_unlink(struct pipeline *p, struct call_state *call, const struct event *event)
 {
 	if (call->named[0])
-		file_unlinked(p, call->named[0]);
+		file_unlinked(p, call->named[0], call->time_ns);
 }
 
 static void exit_link(struct pipeline *p, struct call_state *call, const struct event *event)
 {
 	if (call->named[0] && FILE_AT(p, call->named[0])->links_known)
 		FILE_AT(p, call->named[0])->links++;
+	file_linked(p, call->named[0], call);
+}
+
+static void exit_chdir(struct pipeline *p, struct call_state *call, const struct event *event)
+{
+	folder_changed(p, call->process, call->name);
+}
+
+static void exit_fchdir(struct pipeline *p, struct call_state *call, const struct event *event)
+{
+	uint32_t open_file = descriptor_find(p, call->process, call->argument[0]);
+
+	folder_changed(p, call->process, open_file ? OPEN_FILE_AT(p, open_file)->name : 0);
 }
 
 /* The new name's file goes, unless both names are links of one file: then nothing happens. */
 static void exit_rename(struct pipeline *p, struct call_state *call, const struct event *event)
 {
 	if (call->named[1] && call->named[1] != call->named[0])
-		file_unlinked(p, call->named[1]);
+		file_unlinked(p, call->named[1], call->time_ns);
+	file_renamed(p, call->named[0], call);
 }
 
 static void exit_renameat2(struct pipeline *p, struct call_state *call, const struct event *event)
@@ -517,6 +523,9 @@ static const struct call_rule call_rules[CALL_COUNT] = {
 	[CALL_posix_fallocate] = {.exit = exit_posix_fallocate},
 	[CALL_ioctl] = {.exit = exit_ioctl},
 
+	[CALL_chdir] = {.exit = exit_chdir},
+	[CALL_fchdir] = {.exit = exit_fchdir},
+
 	[CALL_unlink] = {.exit = exit_unlink},
 	[CALL_unlinkat] = {.exit = exit_unlink},
 	[CALL_link] = {.exit = exit_link},
@@ -524,6 +533,20 @@ static const struct call_rule call_rules[CALL_COUNT] = {
 	[CALL_rename] = {.exit = exit_rename},
 	[CALL_renameat] = {.exit = exit_rename},
 	[CALL_renameat2] = {.exit = exit_renameat2},
+
+	[CALL_io_submit] = {.entry = entry_submit, .exit = exit_submit},
+	[CALL_io_getevents] = {.exit = exit_completions},
+	[CALL_io_pgetevents] = {.exit = exit_completions},
+	[CALL_io_destroy] = {.exit = exit_io_destroy},
+	[CALL_io_uring_setup] = {.entry = entry_io_uring_setup, .exit = exit_io_uring_setup},
+	[CALL_io_uring_enter] = {.entry = entry_submit, .exit = exit_io_uring_enter},
+	[CALL_aio_read] = {.entry = entry_submit},
+	[CALL_aio_readv] = {.entry = entry_submit},
+	[CALL_aio_write] = {.entry = entry_submit},
+	[CALL_aio_writev] = {.entry = entry_submit},
+	[CALL_lio_listio] = {.entry = entry_submit},
+	[CALL_aio_return] = {.exit = exit_aio_return},
+	[CALL_aio_waitcomplete] = {.exit = exit_completions},
 };
 
 /* FreeBSD's sendfile() sends a file, its first argument, to a socket. */
@@ -554,6 +577,8 @@ void call_begin(struct pipeline *p, struct call_state *call, const struct event 
 	const struct call_rule *rule = rule_of(call);
 
 	take_names(p, call);
+	paths_noted(p, call, &event->entry);
+	origin_set(p, call);
 	if (rule->source.fd || rule->target.fd)
 		begin_transfer(p, call, rule, event);
 	else if (rule->entry)
@@ -566,9 +591,11 @@ void call_end(struct pipeline *p, struct call_state *call, const struct event *e
 
 	if (event->exit.way == EXIT_KILLED)
 		return; /* how far it came nobody knows */
+	origin_set(p, call);
 	if (!succeeded(event)) {
 		p->counters.failed_writes += call->written_chunks > 0;
 		take_back(p, call, 0);
+		asynchronous_failed(p, call, event);
 		return;
 	}
 	if (rule->source.fd || rule->target.fd)
@@ -582,24 +609,45 @@ static void learn(struct pipeline *p, uint32_t open_file, uint64_t device, uint6
 	struct open_file *o = OPEN_FILE_AT(p, open_file);
 
 	open_file_identify(p, open_file, device, inode);
+	FILE_AT(p, o->file)->names |= o->names;
 	if (o->truncated)
 		file_truncated(p, o->file, 0, true);
 	o->truncated = false;
 }
 
+/* Is the descriptor known to be another file's? Then it came unseen: by a message, say. */
+static bool is_replaced(struct pipeline *p, uint32_t open_file, const struct insight_event *insight)
+{
+	const struct file *f = open_file ? FILE_AT(p, OPEN_FILE_AT(p, open_file)->file) : NULL;
+
+	return f && f->identified && (insight->device || insight->inode) &&
+	       (f->device != insight->device || f->inode != insight->inode);
+}
+
 static void told_of_descriptor(struct pipeline *p, const struct event *event)
 {
 	const struct insight_event *insight = &event->insight;
-	uint32_t process = process_of(p, event);
-	uint32_t open_file = process ? meet(p, process, insight->fd) : 0;
+	uint32_t process = process_of(p, event), open_file;
+	struct open_file *o;
 
+	if (!process)
+		return;
+	if (is_replaced(p, descriptor_find(p, process, insight->fd), insight))
+		descriptor_close(p, process, insight->fd);
+	open_file = meet(p, process, insight->fd);
 	if (!open_file)
 		return;
+	o = OPEN_FILE_AT(p, open_file);
+	if (o->unopened && o->offset == OFFSET_UNKNOWN && insight->offset)
+		o->offset = insight->offset;
 	learn(p, open_file, insight->device, insight->inode);
+	open_file_told(p, open_file, &insight->path);
 	if (insight->flags & abi_flags[ABI_LINUX64].append)
 		OPEN_FILE_AT(p, open_file)->append = true;
 	file_learn(p, OPEN_FILE_AT(p, open_file)->file, insight->size, insight->links,
 		   insight->mode);
+	if (insight->links && !insight->size)
+		FILE_AT(p, OPEN_FILE_AT(p, open_file)->file)->empty_ns = p->now_ns;
 }
 
 static void told_of_path(struct pipeline *p, const struct event *event)
@@ -616,9 +664,12 @@ static void told_of_path(struct pipeline *p, const struct event *event)
 	file_learn(p, file, insight->size, insight->links, insight->mode);
 	file_hold(p, file);
 	c = call ? CALL_AT(p, call) : NULL;
-	for (int i = 0; c && i < 2; i++)
-		if (c->path_hash[i] == hash && !c->named[i])
-			c->named[i] = file_hold(p, file);
+	for (int i = 0; c && i < 2; i++) {
+		if (c->path_hash[i] != hash || c->named[i])
+			continue;
+		c->named[i] = file_hold(p, file);
+		FILE_AT(p, file)->names |= c->names[i];
+	}
 	q = PROCESS_AT(p, process);
 	if (!c) {
 		file_release(p, q->named[0]);
@@ -630,15 +681,45 @@ static void told_of_path(struct pipeline *p, const struct event *event)
 	file_release(p, file);
 }
 
-/* The recorder read what a misaligned request leaves of its chunks (paper, 3.4.4). */
-static void told_of_content(struct pipeline *p, const struct event *event)
+/* The file that an insight names by its identity or by a descriptor, held; 0: none. */
+static uint32_t file_told_of(struct pipeline *p, const struct event *event)
 {
 	const struct insight_event *insight = &event->insight;
 	uint32_t process = process_of(p, event);
 
-	if (process)
-		read_taken(p, content_of(p, meet(p, process, insight->fd)), insight->file_offset,
-			   &insight->sums);
+	if (!process)
+		return 0;
+	if (insight->device || insight->inode)
+		return file_hold(p, file_of(p, insight->device, insight->inode));
+	return file_hold(p, content_of(p, meet(p, process, insight->fd)));
+}
+
+/*
+ * The recorder read what a misaligned request leaves of its chunks (paper, 3.4.4),
+ * or what the file ends with, which the growth to come may write once more.
+ */
+static void told_of_content(struct pipeline *p, const struct event *event)
+{
+	const struct insight_event *insight = &event->insight;
+	uint32_t file = file_told_of(p, event);
+
+	p->origin.process = process_of(p, event);
+	read_taken(p, file, insight->file_offset, &insight->sums);
+	p->origin.process = 0;
+	if (file && insight->file_offset != OFFSET_UNKNOWN)
+		written_may_return(p, file, insight->file_offset, &insight->sums);
+	file_release(p, file);
+}
+
+/* Where it is, or what it executes. */
+static void told_of_process(struct pipeline *p, const struct event *event, bool folder)
+{
+	uint32_t process = process_of(p, event);
+
+	if (process && folder)
+		folder_told(p, process, &event->insight.path);
+	else if (process)
+		program_named(p, process, &event->insight.path);
 }
 
 void insight_gained(struct pipeline *p, const struct event *event)
@@ -646,14 +727,24 @@ void insight_gained(struct pipeline *p, const struct event *event)
 	const struct insight_event *insight = &event->insight;
 	enum call asked = call_by_number(ABI_LINUX64, insight->number);
 
+	if (asked == CALL_io_getevents || asked == CALL_io_uring_enter)
+		completion_found(p, event);
 	if (insight->result < 0)
 		return;
-	if (asked == CALL_fstat)
+	if (asked == CALL_getcwd || asked == CALL_readlink)
+		told_of_process(p, event, asked == CALL_getcwd);
+	else if (asked == CALL_fstat)
 		told_of_descriptor(p, event);
 	else if (asked == CALL_statx && insight->path.count)
 		told_of_path(p, event);
 	else if (asked == CALL_pread64)
 		told_of_content(p, event);
+	else if (asked == CALL_mmap)
+		pages_mapped(p, event);
+	else if (asked == CALL_msync)
+		pages_dirty(p, event);
+	else if (asked == CALL_getpid || asked == CALL_gettid)
+		identity_told(p, event, asked);
 }
 
 void descriptor_snapshot(struct pipeline *p, const struct event *event)
@@ -679,5 +770,6 @@ void descriptor_snapshot(struct pipeline *p, const struct event *event)
 	if (descriptor_find(p, process, d->fd) != open_file)
 		return;
 	learn(p, open_file, d->device, d->inode);
+	open_file_told(p, open_file, &d->path);
 	file_learn(p, OPEN_FILE_AT(p, open_file)->file, d->size, d->links, d->mode);
 }

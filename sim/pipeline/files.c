@@ -68,12 +68,20 @@ static void file_forget(struct pipeline *p, uint32_t file)
 	pool_give(&p->files, file);
 }
 
+/* Its inode may be another file's from now on. */
+static void file_deleted(struct pipeline *p, uint32_t file)
+{
+	FILE_AT(p, file)->names = 0;
+	FILE_AT(p, file)->copied = false;
+	written_drop(p, file, 0, UINT64_MAX);
+}
+
 void file_settle(struct pipeline *p, uint32_t file)
 {
 	const struct file *f = FILE_AT(p, file);
 
 	if (!f->opens && f->links_known && !f->links)
-		written_drop(p, file, 0, UINT64_MAX);
+		file_deleted(p, file);
 	if (!f->opens && !f->holders && !f->written.count)
 		file_forget(p, file);
 }
@@ -109,9 +117,11 @@ void file_learn(struct pipeline *p, uint32_t file, uint64_t size, uint64_t links
 {
 	struct file *f = FILE_AT(p, file);
 	uint32_t format = mode & MODE_FORMAT;
+	uint64_t before = file_size(f);
 
 	f->size = size;
 	f->highest = 0;
+	file_resized(p, file, before);
 	f->special = format && format != MODE_REGULAR && format != MODE_BLOCK;
 	if (links) {
 		f->links = links > UINT32_MAX ? UINT32_MAX : links;
@@ -122,9 +132,12 @@ void file_learn(struct pipeline *p, uint32_t file, uint64_t size, uint64_t links
 void file_reached(struct pipeline *p, uint32_t file, uint64_t end)
 {
 	struct file *f = FILE_AT(p, file);
+	uint64_t before = file_size(f);
 
-	if (end > f->highest)
-		f->highest = end;
+	if (end <= f->highest)
+		return;
+	f->highest = end;
+	file_resized(p, file, before);
 }
 
 void file_truncated(struct pipeline *p, uint32_t file, uint64_t size, bool end_known)
@@ -135,17 +148,26 @@ void file_truncated(struct pipeline *p, uint32_t file, uint64_t size, bool end_k
 
 	f->size = size;
 	f->highest = 0;
+	file_resized(p, file, before);
 	if (within && !end_known && size < before)
 		written_blur(p, file, end);
 	written_drop(p, file, end + within, UINT64_MAX);
 }
 
-void file_unlinked(struct pipeline *p, uint32_t file)
+/*
+ * One that was opened empty since the call began is another file by the same
+ * inode, made before the call that freed it was seen to return.
+ */
+void file_unlinked(struct pipeline *p, uint32_t file, uint64_t since_ns)
 {
 	struct file *f = FILE_AT(p, file);
 
 	if (!f->links_known || !f->links)
 		return;
+	if (f->empty_ns > since_ns) {
+		written_drop_before(p, file, f->empty_ns);
+		return;
+	}
 	f->links--;
 	file_settle(p, file);
 }
@@ -179,6 +201,7 @@ void open_file_release(struct pipeline *p, uint32_t open_file)
 		return;
 	if (o->id)
 		table_remove(&p->by_open_file_id, hash_word(o->id), open_file);
+	name_release(p, o->name);
 	FILE_AT(p, o->file)->opens--;
 	file_settle(p, o->file);
 	pool_give(&p->open_files, open_file);

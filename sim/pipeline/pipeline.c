@@ -32,30 +32,69 @@ void pipeline_defaults(struct pipeline_options *options)
 		.size_bound_bytes = {14 * MIB, 10 * MIB, 5 * MIB, 2 * MIB},
 		.read_window_ns = READ_WINDOW_NS,
 		.write_age_ns = WRITE_AGE_NS,
+		.copy_programs = COPY_PROGRAMS,
+		.encryption_programs = ENCRYPTION_PROGRAMS,
+		.encryption_extensions = ENCRYPTION_EXTENSIONS,
 	};
 }
 
 #define AT(member) offsetof(struct pipeline, member)
 
+/*
+ * What the pools may hold at most: far more than any guest has in flight, and
+ * a bound where a trace is damaged or hostile. What finds no room is not
+ * remembered, and counted; the oldest written and read chunks, calls and processes make room.
+ */
+#define POOL(member, type, bound)                               \
+	{                                                       \
+#member, AT(member), sizeof(struct type), bound \
+	}
+
 static const struct {
+	const char *name;
 	size_t offset, node_bytes;
+	uint32_t bound;
 } pools[] = {
-	{AT(processes), sizeof(struct process)},
-	{AT(sets), sizeof(struct descriptor_set)},
-	{AT(descriptors), sizeof(struct descriptor)},
-	{AT(open_files), sizeof(struct open_file)},
-	{AT(files), sizeof(struct file)},
-	{AT(calls), sizeof(struct call_state)},
-	{AT(written), sizeof(struct written)},
-	{AT(requests), sizeof(struct read_request)},
-	{AT(read_chunks), sizeof(struct read_chunk)},
+	POOL(processes, process, 1u << 18),
+	POOL(sets, descriptor_set, 1u << 18),
+	POOL(descriptors, descriptor, 1u << 22),
+	POOL(open_files, open_file, 1u << 22),
+	POOL(files, file, 1u << 22),
+	POOL(threads, thread, 1u << 18),
+	POOL(calls, call_state, 1u << 18),
+	POOL(submissions, submission, 1u << 18),
+	POOL(frames, frame, 1u << 20), /* 4 GiB of mapped pages */
+	POOL(written, written, 1u << 23),
+	POOL(requests, read_request, 1u << 20),
+	POOL(read_chunks, read_chunk, 1u << 23),
+	POOL(names, name, 1u << 16),
+	POOL(copy_sums, copy_sum, COPY_SUMS_MAX),
 };
 
-static const size_t tables[] = {
-	AT(by_pid),    AT(by_space),  AT(by_descriptor),   AT(by_open_file_id), AT(by_identity),
-	AT(by_thread), AT(live_sums), AT(remembered_sums), AT(by_chunk),	AT(read_sums),
-	AT(in_flight), AT(by_start),  AT(by_end),
+#define TABLE(member)               \
+	{                           \
+#member, AT(member) \
+	}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} tables[] = {
+	TABLE(by_pid),	    TABLE(by_space),  TABLE(by_descriptor), TABLE(by_open_file_id),
+	TABLE(by_identity), TABLE(by_thread), TABLE(by_tid), TABLE(live_sums),	    TABLE(remembered_sums),
+	TABLE(by_chunk),    TABLE(read_sums), TABLE(in_flight),	    TABLE(by_start),
+	TABLE(by_end),	    TABLE(copy_table),	    TABLE(by_request), TABLE(by_frame),
 };
+
+static struct pool *pool_of(const struct pipeline *p, size_t i)
+{
+	return (struct pool *)((char *)p + pools[i].offset);
+}
+
+static struct table *table_of(const struct pipeline *p, size_t i)
+{
+	return (struct table *)((char *)p + tables[i].offset);
+}
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
@@ -67,14 +106,17 @@ struct pipeline *pipeline_new(const struct pipeline_options *options, hint_sink 
 	if (!p)
 		return NULL;
 	p->options = *options;
-	p->sink = sink;
-	p->context = context;
+	hint_batch_init(&p->hints, sink, context);
 	p->zero_sum = fnv1a_zeros(FNV1A_BASIS, CHUNK_BYTES);
-	for (size_t i = 0; i < COUNT_OF(pools); i++)
-		pool_init((struct pool *)((char *)p + pools[i].offset), pools[i].node_bytes);
+	for (size_t i = 0; i < COUNT_OF(pools); i++) {
+		pool_init(pool_of(p, i), pools[i].node_bytes);
+		pool_of(p, i)->bound = pools[i].bound;
+	}
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
-		error |= table_init((struct table *)((char *)p + tables[i]));
+		error |= table_init(table_of(p, i));
 	if (!error)
+		selection_begin(p);
+	if (!error && !p->out_of_memory)
 		return p;
 	pipeline_free(p);
 	return NULL;
@@ -84,36 +126,27 @@ void pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return;
+	names_free(p);
 	for (size_t i = 0; i < COUNT_OF(pools); i++)
-		pool_fini((struct pool *)((char *)p + pools[i].offset));
+		pool_fini(pool_of(p, i));
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
-		table_fini((struct table *)((char *)p + tables[i]));
+		table_fini(table_of(p, i));
 	free(p->match);
+	free(p->current);
+	free(p->logged);
 	free(p);
-}
-
-static void flush_hints(struct pipeline *p)
-{
-	if (p->hint_count && p->sink)
-		p->sink(p->context, p->hints, p->hint_count);
-	p->hint_count = 0;
 }
 
 static struct hint_event *next_hint(struct pipeline *p, uint32_t disk, uint64_t request,
 				    uint32_t chunk)
 {
-	struct event *event;
+	return hint_batch_next(&p->hints, p->seq, p->now_ns, disk, request, chunk);
+}
 
-	if (p->hint_count == HINT_BATCH)
-		flush_hints(p);
-	event = &p->hints[p->hint_count++];
-	event_init(event, EVENT_HINT);
-	event->seq = p->seq;
-	event->time_ns = p->now_ns;
-	event->hint.disk = disk;
-	event->hint.request = request;
-	event->hint.chunk = chunk;
-	return &event->hint;
+/* The hint that was handed out last. */
+static struct hint_event *last_hint(struct pipeline *p)
+{
+	return &p->hints.hints[p->hints.count - 1].hint;
 }
 
 void hint_data(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk,
@@ -125,7 +158,8 @@ void hint_data(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chu
 	hint->what = what;
 	hint->reason = reason;
 	hint->dedup = DEDUP_NONE;
-	hint->io_class = size_class(&p->options, f ? file_size(f) : SIZE_UNKNOWN);
+	hint->io_class = file_class(p, file, p->now_ns);
+	p->counters.chunks_unselected += !is_selected(p, file);
 	if (!f || !f->identified)
 		return;
 	hint->device = f->device;
@@ -143,8 +177,39 @@ void hint_metadata(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t
 	hint->io_class = CLASS_METADATA;
 }
 
+void hint_journal(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk)
+{
+	hint_metadata(p, disk, request, chunk);
+	last_hint(p)->reason = REASON_JOURNAL;
+}
+
+void hint_refine(struct pipeline *p, uint32_t file, uint64_t issued_ns, enum dedup_hint dedup)
+{
+	struct hint_event *hint = last_hint(p);
+
+	hint->io_class = file_class(p, file, issued_ns);
+	hint->dedup = is_selected(p, file) ? dedup : DEDUP_NONE;
+}
+
+static bool text_is(const struct text *text, const char *word)
+{
+	return text->count == strlen(word) && !memcmp(text->at, word, text->count);
+}
+
+/* A recorder that was told to leave calls out: what nobody wrote is no metadata then. */
+static void attribute_met(struct pipeline *p, const struct event *event)
+{
+	const struct attribute_event *attribute = &event->attribute;
+
+	identity_attribute(p, event);
+	if (text_is(&attribute->name, "calls") && text_is(&attribute->value, "none"))
+		p->blind = true;
+}
+
 static void block_issued(struct pipeline *p, const struct event *event)
 {
+	if (p->blind)
+		return;
 	p->evidence |= event->block.sums.count > 0;
 	if (event->block.op == BLOCK_READ)
 		read_issued(p, event);
@@ -154,14 +219,21 @@ static void block_issued(struct pipeline *p, const struct event *event)
 
 static void block_completed(struct pipeline *p, const struct event *event)
 {
+	if (p->blind)
+		return;
 	p->evidence |= event->complete.sums.count > 0;
 	read_completed(p, event);
 }
 
 static void process_met(struct pipeline *p, const struct event *event)
 {
+	uint32_t process = process_of(p, event);
+
 	p->evidence = true;
-	process_of(p, event);
+	if (!process)
+		return;
+	program_named(p, process, &event->process.executable);
+	folder_told(p, process, &event->process.cwd);
 }
 
 static void entered(struct pipeline *p, const struct event *event)
@@ -180,27 +252,28 @@ static void monitored(struct pipeline *p, const struct event *event)
 
 static void gone(struct pipeline *p, const struct event *event)
 {
-	uint32_t process = process_of(p, event), call;
+	uint32_t process = process_known(p, event);
+	uint32_t thread = process ? thread_known(p, process, event) : 0;
 
-	if (!process)
-		return;
-	call = call_of(p, event);
-	if (call)
-		call_abandon(p, call);
-	if (event->gone.last_thread)
+	if (thread)
+		thread_gone(p, thread);
+	if (process && event->gone.last_thread)
 		process_gone(p, process);
 }
 
 static void (*const handlers[EVENT_KINDS])(struct pipeline *, const struct event *) = {
+	[EVENT_ATTRIBUTE] = attribute_met,
 	[EVENT_PROCESS] = process_met,
 	[EVENT_DESCRIPTOR] = descriptor_snapshot,
 	[EVENT_ENTRY] = entered,
 	[EVENT_EXIT] = call_returned,
-	[EVENT_FORK] = process_forked,
+	[EVENT_SWITCH] = call_switched,
+	[EVENT_FORK] = identity_forked,
 	[EVENT_EXEC] = process_executed,
 	[EVENT_GONE] = gone,
 	[EVENT_MONITOR] = monitored,
 	[EVENT_INSIGHT] = insight_gained,
+	[EVENT_MAPPING] = mapping_changed,
 	[EVENT_BLOCK] = block_issued,
 	[EVENT_COMPLETE] = block_completed,
 };
@@ -212,7 +285,10 @@ static void feed_one(struct pipeline *p, const struct event *event)
 	read_expire(p, time_ns);
 	p->now_ns = time_ns;
 	p->seq = event->seq;
+	bounds_keep(p);
+	p->origin = (struct origin){0};
 	written_expire(p);
+	copying_expire(p);
 	if (event->kind < EVENT_KINDS && handlers[event->kind])
 		handlers[event->kind](p, event);
 }
@@ -221,14 +297,14 @@ int pipeline_feed(struct pipeline *p, const struct event *events, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		feed_one(p, &events[i]);
-	flush_hints(p);
+	hint_batch_flush(&p->hints);
 	return p->out_of_memory ? -ENOMEM : 0;
 }
 
 int pipeline_finish(struct pipeline *p)
 {
 	read_finish(p);
-	flush_hints(p);
+	hint_batch_flush(&p->hints);
 	return p->out_of_memory ? -ENOMEM : 0;
 }
 
@@ -258,7 +334,17 @@ struct statistic {
 
 static const struct statistic statistics[] = {
 	NOW("outstanding", calls),
+	NOW("submissions", submissions),
+	NOW("frames", frames),
+	COUNTER(completions_unseen),
+	COUNTER(completions_unknown),
+	COUNTER(processes_with_sqpoll),
 	COUNTER(split_calls),
+	COUNTER(fallback_lookups),
+	COUNTER(thread_switches),
+	COUNTER(nested_calls),
+	COUNTER(restarted_calls),
+	COUNTER(first_returns),
 	COUNTER(lost_exits),
 	COUNTER(unmatched_exits),
 	COUNTER(unknown_descriptors),
@@ -270,24 +356,39 @@ static const struct statistic statistics[] = {
 	COUNTER(chunks_aged),
 	COUNTER(chunks_matched_again),
 	COUNTER(chunks_without_sum),
+	COUNTER(chunks_given_up),
+	COUNTER(reads_given_up),
+	COUNTER(calls_given_up),
+	COUNTER(threads_given_up),
+	COUNTER(processes_given_up),
 	COUNTER(reads_unwanted),
 	COUNTER(requests_without_sums),
 	COUNTER(requests_never_completed),
+	COUNTER(journal_chunks),
+	COUNTER(clones),
+	COUNTER(copy_sums_forgotten),
+	COUNTER(chunks_unselected),
+	NOW("copy_sums", copy_sums),
+	NOW("names", names),
 	NOW("written_live", live),
 	NOW("written_remembered", remembered),
 	COUNTER(waiting),
 	NOW("processes", processes),
+	NOW("threads", threads),
 	NOW("descriptors", descriptors),
 	NOW("open_files", open_files),
 	NOW("files", files),
 	NOW("requests", requests),
 	PEAK("outstanding_peak", calls),
+	PEAK("submissions_peak", submissions),
+	PEAK("frames_peak", frames),
 	COUNTER(live_peak),
 	PEAK("written_peak", written),
 	COUNTER(waiting_peak),
 	PEAK("read_chunks_peak", read_chunks),
 	PEAK("requests_peak", requests),
 	PEAK("processes_peak", processes),
+	PEAK("threads_peak", threads),
 	PEAK("descriptors_peak", descriptors),
 	PEAK("open_files_peak", open_files),
 	PEAK("files_peak", files),
@@ -306,22 +407,64 @@ static uint64_t table_entries(const struct pipeline *p)
 	return p->live.count + p->counters.waiting;
 }
 
-/* What all tables take, slots and nodes, at their largest. */
+/* Neither pools nor tables shrink: what they take now is what they took at their largest. */
+static uint64_t pool_bytes(const struct pool *pool)
+{
+	return ((uint64_t)pool->blocks << POOL_SHIFT) * pool->node_bytes;
+}
+
+static uint64_t slot_bytes(const struct table *table)
+{
+	return (table->mask + 1ull) * sizeof(*table->slot);
+}
+
+/* What all takes at its largest: slots, nodes, the rest. */
 static uint64_t table_bytes(const struct pipeline *p)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = sizeof(*p) + p->match_room * (sizeof(*p->match) + sizeof(*p->logged));
+
+	bytes += p->vcpus * sizeof(*p->current);
+	for (size_t i = 0; i < COUNT_OF(pools); i++)
+		bytes += pool_bytes(pool_of(p, i));
+	for (size_t i = 0; i < COUNT_OF(tables); i++)
+		bytes += slot_bytes(table_of(p, i));
+	return bytes;
+}
+
+static uint64_t refused(const struct pipeline *p)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < COUNT_OF(pools); i++)
+		all += pool_of(p, i)->refused;
+	return all;
+}
+
+/* Every table: what it holds now, held at most, may hold, had no room for. */
+static json_t *tables_json(const struct pipeline *p)
+{
+	json_t *all = json_object();
 
 	for (size_t i = 0; i < COUNT_OF(pools); i++) {
-		const struct pool *pool = (const void *)((const char *)p + pools[i].offset);
+		const struct pool *pool = pool_of(p, i);
 
-		bytes += ((uint64_t)pool->blocks << POOL_SHIFT) * pool->node_bytes;
+		json_object_set_new(
+			all, pools[i].name,
+			json_pack("{s:I, s:I, s:I, s:I, s:I}", "entries", (json_int_t)pool->count,
+				  "peak", (json_int_t)pool->peak, "peak_bytes",
+				  (json_int_t)pool_bytes(pool), "bound", (json_int_t)pool->bound,
+				  "refused", (json_int_t)pool->refused));
 	}
 	for (size_t i = 0; i < COUNT_OF(tables); i++) {
-		const struct table *table = (const void *)((const char *)p + tables[i]);
+		const struct table *table = table_of(p, i);
 
-		bytes += (table->mask + 1ull) * sizeof(*table->slot);
+		json_object_set_new(all, tables[i].name,
+				    json_pack("{s:I, s:I, s:I}", "entries",
+					      (json_int_t)table->count, "peak",
+					      (json_int_t)table->peak, "peak_bytes",
+					      (json_int_t)slot_bytes(table)));
 	}
-	return bytes;
+	return all;
 }
 
 json_t *pipeline_statistics(const struct pipeline *p)
@@ -333,6 +476,8 @@ json_t *pipeline_statistics(const struct pipeline *p)
 				    json_integer(value_of(p, &statistics[i])));
 	json_object_set_new(all, "table_entries", json_integer(table_entries(p)));
 	json_object_set_new(all, "table_bytes", json_integer(table_bytes(p)));
+	json_object_set_new(all, "entries_without_room", json_integer(refused(p)));
+	json_object_set_new(all, "tables", tables_json(p));
 	return all;
 }
 
@@ -340,6 +485,10 @@ uint64_t pipeline_counter(const struct pipeline *p, const char *name)
 {
 	if (!strcmp(name, "table_entries"))
 		return table_entries(p);
+	if (!strcmp(name, "table_bytes"))
+		return table_bytes(p);
+	if (!strcmp(name, "entries_without_room"))
+		return refused(p);
 	for (size_t i = 0; i < COUNT_OF(statistics); i++)
 		if (!strcmp(statistics[i].name, name))
 			return value_of(p, &statistics[i]);

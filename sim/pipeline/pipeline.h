@@ -16,18 +16,25 @@
 #include <jansson.h>
 
 #include "capture/event.h"
+#include "sim/hint_batch.h"
 
 struct pipeline;
-
-/* Takes a batch of hints (kind EVENT_HINT, seq and time_ns set). */
-typedef void (*hint_sink)(void *context, const struct event *hints, size_t count);
 
 struct pipeline_options {
 	/* Class i+1's upper bound of the file size in bytes, descending: 14, 10, 5, 2 MB. */
 	uint64_t size_bound_bytes[4];
 	uint64_t read_window_ns; /* paper 3.4.1: 4 s */
 	uint64_t write_age_ns;	 /* a written chunk that never came to the disk is forgotten */
+	/* Files below this path have classes by their size; NULL: all (paper, 3.3). */
+	const char *only;
+	/* What names tell (paper, 3.5): words with commas between them. */
+	const char *copy_programs, *encryption_programs, *encryption_extensions;
 };
+
+/* Those that a system is likely to have; whoever has others says so. */
+#define COPY_PROGRAMS	      "cp,mv,dd,cat,install,rsync,tar,bsdtar,cpio,pax,tee"
+#define ENCRYPTION_PROGRAMS   "gpg,gpg1,gpg2,openssl,age,rage,ccrypt,mcrypt,scrypt"
+#define ENCRYPTION_EXTENSIONS "gpg,pgp,asc,enc,age,cpt,nc,scrypt,aes,crypt"
 
 /* The paper's values (size bounds reconstructed: table 6 is damaged in our copy). */
 void pipeline_defaults(struct pipeline_options *options);

@@ -9,8 +9,9 @@
 #include "sim/pipeline/state.h"
 
 /* Linux, include/uapi/linux/sched.h. */
-#define CLONE_FILES_FLAG  0x400u
-#define CLONE_THREAD_FLAG 0x10000u
+#define CLONE_VM_FLAG	 0x100u
+#define CLONE_FILES_FLAG 0x400u
+#define CLONE_VFORK_FLAG 0x4000u
 
 /* Events that say neither pid nor address space are one process's. */
 #define SPACE_UNKNOWN UINT64_MAX
@@ -18,6 +19,7 @@
 #define SET_AT(p, i)	    POOL_NODE(&(p)->sets, struct descriptor_set, i)
 #define DESCRIPTOR_AT(p, i) POOL_NODE(&(p)->descriptors, struct descriptor, i)
 #define OF_SET		    offsetof(struct descriptor, of_set)
+#define OF_AWAITED	    offsetof(struct process, of_awaited)
 
 static uint32_t descriptor_hash(uint32_t set, int32_t fd)
 {
@@ -141,19 +143,87 @@ static void leave_space(struct pipeline *p, uint32_t process)
 	q->space = 0;
 }
 
-/* From now on, the address space means this process. */
-static void enter_space(struct pipeline *p, uint32_t process, uint64_t space)
+static void await(struct pipeline *p, uint32_t process, bool awaited)
 {
+	struct process *q = PROCESS_AT(p, process);
+
+	if (q->awaited == awaited)
+		return;
+	q->awaited = awaited;
+	if (awaited)
+		list_append(&p->awaited, &p->processes, OF_AWAITED, process);
+	else
+		list_remove(&p->awaited, &p->processes, OF_AWAITED, process);
+}
+
+/* The process whose own the address space is that this one runs in. */
+static uint32_t owner(struct pipeline *p, uint32_t process)
+{
+	while (PROCESS_AT(p, process)->lender)
+		process = PROCESS_AT(p, process)->lender;
+	return process;
+}
+
+/* From now on, the address space means this process. */
+static void enter_space(struct pipeline *p, uint32_t process, uint64_t root)
+{
+	uint64_t space = root == SPACE_UNKNOWN ? root : space_canonical(p, root);
+	struct process *q = PROCESS_AT(p, process);
 	uint32_t other;
 
-	if (!space || PROCESS_AT(p, process)->space == space)
+	if (!root || PROCESS_AT(p, owner(p, process))->space == space)
 		return;
+	space_return(p, process);
 	other = by_space(p, space);
+	leave_space(p, process);
 	if (other)
 		leave_space(p, other);
-	leave_space(p, process);
-	if (!add_node(p, &p->by_space, hash_word(space), process))
-		PROCESS_AT(p, process)->space = space;
+	await(p, process, false);
+	if (!add_node(p, &p->by_space, hash_word(space), process)) {
+		q->space = space;
+		q->root = root;
+	}
+	if (other && !PROCESS_AT(p, other)->pid)
+		process_gone(p, other); /* nothing can mean it any more */
+}
+
+void space_return(struct pipeline *p, uint32_t borrower)
+{
+	struct process *q = PROCESS_AT(p, borrower);
+
+	if (!q->lender)
+		return;
+	PROCESS_AT(p, q->lender)->borrower = q->borrower;
+	if (q->borrower)
+		PROCESS_AT(p, q->borrower)->lender = q->lender;
+	q->lender = q->borrower = 0;
+}
+
+static void lend_space(struct pipeline *p, uint32_t process, uint32_t borrower)
+{
+	process = owner(p, process);
+	while (PROCESS_AT(p, process)->borrower)
+		process = PROCESS_AT(p, process)->borrower;
+	PROCESS_AT(p, process)->borrower = borrower;
+	PROCESS_AT(p, borrower)->lender = process;
+}
+
+/* Who of those that share the process's address space has this FS base. */
+static uint32_t runner(struct pipeline *p, uint32_t process, uint64_t fs_base)
+{
+	for (uint32_t i = PROCESS_AT(p, process)->borrower; i; i = PROCESS_AT(p, i)->borrower) {
+		uint64_t borrowers = PROCESS_AT(p, i)->fs_base;
+
+		if (!borrowers || !fs_base || borrowers == fs_base)
+			process = i;
+	}
+	return process;
+}
+
+static void take_pid(struct pipeline *p, uint32_t process, uint32_t pid)
+{
+	if (!add_node(p, &p->by_pid, hash_word(pid), process))
+		PROCESS_AT(p, process)->pid = pid;
 }
 
 static uint32_t new_process(struct pipeline *p, uint32_t pid, uint64_t space, uint32_t set)
@@ -175,20 +245,40 @@ release:
 	return 0;
 }
 
-static uint32_t known_process(struct pipeline *p, uint32_t pid, uint64_t space)
+/* Whose the address space is; 0 where that is new. */
+static uint32_t in_space(struct pipeline *p, uint64_t root)
 {
-	return pid ? by_pid(p, pid) : by_space(p, space);
+	return by_space(p, root == SPACE_UNKNOWN ? root : space_canonical(p, root));
+}
+
+static uint64_t root_of(const struct event *event)
+{
+	return event->pid || event->space ? event->space : SPACE_UNKNOWN;
+}
+
+uint32_t process_known(struct pipeline *p, const struct event *event)
+{
+	uint32_t process = event->pid ? by_pid(p, event->pid) : 0;
+
+	if (process)
+		return process;
+	process = in_space(p, root_of(event));
+	if (!event->pid)
+		return process ? runner(p, process, event->fs_base) : 0;
+	return process && event->space && !PROCESS_AT(p, process)->pid ? process : 0;
 }
 
 uint32_t process_of(struct pipeline *p, const struct event *event)
 {
-	uint64_t space = event->pid || event->space ? event->space : SPACE_UNKNOWN;
-	uint32_t process = known_process(p, event->pid, space);
+	uint32_t process = process_known(p, event);
 
 	if (!process)
-		return new_process(p, event->pid, space, new_set(p));
-	if (event->pid)
-		enter_space(p, process, space);
+		return new_process(p, event->pid, root_of(event), new_set(p));
+	if (!event->pid)
+		return process;
+	if (!PROCESS_AT(p, process)->pid)
+		take_pid(p, process, event->pid);
+	enter_space(p, process, event->space);
 	return process;
 }
 
@@ -202,30 +292,59 @@ void process_forget_names(struct pipeline *p, uint32_t process)
 	}
 }
 
+/* Those that no pid tells of can't be meant by anything any more. */
+static void end_borrowers(struct pipeline *p, uint32_t process)
+{
+	uint32_t borrower;
+
+	while ((borrower = PROCESS_AT(p, process)->borrower)) {
+		space_return(p, borrower);
+		if (!PROCESS_AT(p, borrower)->pid)
+			process_gone(p, borrower);
+	}
+}
+
 void process_gone(struct pipeline *p, uint32_t process)
 {
 	struct process *q = PROCESS_AT(p, process);
 
-	calls_of_process_abandon(p, process);
+	threads_of_process_gone(p, process, 0);
+	submissions_forget(p, process);
 	process_forget_names(p, process);
+	name_release(p, q->folder);
+	space_return(p, process);
+	end_borrowers(p, process);
 	leave_space(p, process);
+	await(p, process, false);
+	if (q->made_by)
+		CALL_AT(p, q->made_by)->child = 0;
 	if (q->pid)
 		table_remove(&p->by_pid, hash_word(q->pid), process);
 	release_set(p, q->set);
 	pool_give(&p->processes, process);
 }
 
-/* A new thread is no new process: it has its process's table. */
-void process_forked(struct pipeline *p, const struct event *event)
+/* Does the child run in its parent's address space? Of threads that wait, one FS base tells. */
+static bool borrows(struct pipeline *p, uint32_t parent, const struct fork_event *fork)
 {
-	const struct fork_event *fork = &event->fork;
-	uint32_t parent = process_of(p, event), child, set;
+	const struct process *q = PROCESS_AT(p, owner(p, parent));
 
-	if (!parent || fork->flags & CLONE_THREAD_FLAG || (!fork->child_pid && !fork->child_space))
-		return;
-	child = known_process(p, fork->child_pid, fork->child_space);
+	if (!(fork->flags & CLONE_VM_FLAG))
+		return false;
+	if (!(fork->flags & CLONE_VFORK_FLAG) && !fork->child_fs_base)
+		return false;
+	return !fork->child_space || space_canonical(p, fork->child_space) == q->space;
+}
+
+uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_event *fork)
+{
+	bool borrower = borrows(p, parent, fork);
+	uint32_t child = fork->child_pid ? by_pid(p, fork->child_pid) : 0, set;
+
+	if (!fork->child_pid && !borrower)
+		child = in_space(p, fork->child_space);
 	if (child == parent)
-		return;
+		return 0;
 	if (child)
 		process_gone(p, child);
 	set = PROCESS_AT(p, parent)->set;
@@ -233,23 +352,90 @@ void process_forked(struct pipeline *p, const struct event *event)
 		SET_AT(p, set)->holders++;
 	else
 		set = copy_of_set(p, set);
-	new_process(p, fork->child_pid, fork->child_space, set);
+	child = new_process(p, fork->child_pid, borrower ? 0 : fork->child_space, set);
+	if (!child)
+		return 0;
+	process_inherits(p, parent, child);
+	PROCESS_AT(p, child)->fs_base = fork->child_fs_base;
+	PROCESS_AT(p, child)->stack = fork->child_stack;
+	if (borrower)
+		lend_space(p, parent, child);
+	else if (!PROCESS_AT(p, child)->space)
+		await(p, child, true);
+	return child;
 }
 
-void process_executed(struct pipeline *p, const struct event *event)
+void process_found(struct pipeline *p, uint32_t child, const struct event *event)
 {
-	uint32_t process = process_of(p, event), next;
-	struct process *q;
+	if (event->pid && !PROCESS_AT(p, child)->pid)
+		take_pid(p, child, event->pid);
+	await(p, child, false);
+	enter_space(p, child, root_of(event));
+}
 
-	if (!process)
+/*
+ * Another pid than before: the address space is used again, its process ended
+ * unseen. A child of that pid that did not return yet turns out to be this one.
+ */
+void process_named(struct pipeline *p, uint32_t process, uint32_t pid)
+{
+	uint64_t root = PROCESS_AT(p, process)->root;
+	uint32_t known = by_pid(p, pid);
+
+	if (known == process)
 		return;
-	q = PROCESS_AT(p, process);
+	if (known && PROCESS_AT(p, process)->lender) {
+		process_gone(p, known);
+		known = 0;
+	}
+	if (!known && !PROCESS_AT(p, process)->pid) {
+		take_pid(p, process, pid);
+		return;
+	}
+	if (PROCESS_AT(p, process)->pid)
+		process_gone(p, process);
+	if (!known)
+		new_process(p, pid, root, new_set(p));
+	else
+		enter_space(p, known, root);
+}
+
+/* All threads but the one that made the call are gone, and the old address space, too. */
+static void execute(struct pipeline *p, uint32_t process, uint32_t thread,
+		    const struct event *event)
+{
+	struct process *q = PROCESS_AT(p, process);
+	uint32_t next;
+
+	threads_of_process_gone(p, process, thread);
+	submissions_forget(p, process);
+	enter_space(p, process, root_of(event));
 	unshare(p, q);
 	for (uint32_t i = SET_AT(p, q->set)->descriptors.first; i; i = next) {
 		next = DESCRIPTOR_AT(p, i)->of_set.next;
 		if (DESCRIPTOR_AT(p, i)->close_on_exec)
 			forget(p, i);
 	}
+}
+
+void process_executes(struct pipeline *p, uint32_t call, const struct event *event)
+{
+	CALL_AT(p, call)->executed = true;
+	execute(p, CALL_AT(p, call)->process, CALL_AT(p, call)->thread, event);
+}
+
+void process_executed(struct pipeline *p, const struct event *event)
+{
+	uint32_t call = identity_executing(p, event);
+	uint32_t process = call ? CALL_AT(p, call)->process : process_of(p, event);
+
+	if (!process)
+		return;
+	if (call)
+		process_executes(p, call, event);
+	else
+		execute(p, process, 0, event);
+	program_named(p, process, &event->exec.name);
 }
 
 uint32_t descriptor_find(struct pipeline *p, uint32_t process, int32_t fd)

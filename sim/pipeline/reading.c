@@ -58,7 +58,8 @@ void read_issued(struct pipeline *p, const struct event *event)
 							.sector = block->sector,
 							.sectors = block->sectors,
 							.disk = block->disk,
-							.time_ns = p->now_ns};
+							.time_ns = p->now_ns,
+							.issued_ns = p->now_ns};
 	if (add_node(p, &p->in_flight, disk_hash(block->disk, block->id), request))
 		pool_give(&p->requests, request);
 	else
@@ -117,7 +118,8 @@ static void hide(struct pipeline *p, uint32_t request)
 		table_remove(&p->by_end, disk_hash(r->disk, end_of(r)), request);
 }
 
-static void add_chunk(struct pipeline *p, uint32_t request, uint32_t chunk, uint64_t sum)
+static void add_chunk(struct pipeline *p, uint32_t request, uint32_t chunk, uint64_t sum,
+		      uint64_t frame)
 {
 	uint32_t node = take_node(p, &p->read_chunks);
 	struct read_chunk *c;
@@ -132,6 +134,7 @@ static void add_chunk(struct pipeline *p, uint32_t request, uint32_t chunk, uint
 	c->waiting = true;
 	REQUEST_AT(p, request)->waiting++;
 	p->counters.waiting++;
+	frame_filled(p, frame, node);
 }
 
 void read_completed(struct pipeline *p, const struct event *event)
@@ -150,7 +153,9 @@ void read_completed(struct pipeline *p, const struct event *event)
 	REQUEST_AT(p, request)->time_ns = p->now_ns;
 	REQUEST_AT(p, request)->zeros = true;
 	for (uint32_t i = 0; i < complete->sums.count; i++) {
-		add_chunk(p, request, i, complete->sums.at[i]);
+		uint64_t frame = i < complete->frames.count ? complete->frames.at[i] : 0;
+
+		add_chunk(p, request, i, complete->sums.at[i], frame);
 		REQUEST_AT(p, request)->zeros &= complete->sums.at[i] == p->zero_sum;
 	}
 	if (p->counters.waiting > p->counters.waiting_peak)
@@ -221,20 +226,23 @@ static void stop_waiting(struct pipeline *p, uint32_t node)
 	struct read_chunk *c = CHUNK_AT(p, node);
 
 	sums_remove(&p->read_sums, &p->read_chunks, node);
+	frame_waits_no_more(p, node);
 	c->waiting = false;
 	REQUEST_AT(p, c->request)->waiting--;
 	p->counters.waiting--;
 }
 
-static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index)
+static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index,
+		 enum hint_reason reason)
 {
 	struct read_chunk *c = CHUNK_AT(p, node);
 	uint32_t request = c->request;
 	const struct read_request *r = REQUEST_AT(p, request);
 
 	stop_waiting(p, node);
-	hint_data(p, r->disk, r->id, c->chunk, CHUNK_DATA, REASON_READ_CHECKSUM, file,
+	hint_data(p, r->disk, r->id, c->chunk, CHUNK_DATA, reason, file,
 		  index == OFFSET_UNKNOWN ? 0 : index);
+	hint_refine(p, file, r->issued_ns, dedup_of_read(p));
 	if (file && index != OFFSET_UNKNOWN) {
 		c->file = file_hold(p, file);
 		c->index = index;
@@ -242,6 +250,11 @@ static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 	}
 	if (!r->waiting)
 		free_chunks(p, request);
+}
+
+void read_mapped(struct pipeline *p, uint32_t chunk, uint32_t file, uint64_t index)
+{
+	take(p, chunk, file, index, REASON_FRAME);
 }
 
 struct place {
@@ -271,7 +284,7 @@ static void take_sector(struct pipeline *p, uint64_t sum, uint32_t node, uint32_
 
 	do {
 		next = CHUNK_AT(p, node)->summed.same.next;
-		take(p, node, file, index);
+		take(p, node, file, index, REASON_READ_CHECKSUM);
 		node = next;
 	} while (sums_find(&p->read_sums, &p->read_chunks, sum) &&
 		 same_place(place_of(p, node), place));
@@ -288,6 +301,7 @@ static void take_chunk(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t
 /* Zeros last: by then their request may be known to be the file's. */
 void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums)
 {
+	copying_read(p, sums);
 	for (int zeros = 0; zeros < 2; zeros++) {
 		for (uint32_t i = 0; i < sums->count && p->counters.waiting; i++) {
 			uint64_t index =
@@ -310,7 +324,8 @@ static bool has_chunk(struct pipeline *p, uint32_t file, uint64_t index)
 /*
  * Where nothing in the request was taken, a request that adjoins it may tell
  * whose it is. Read-ahead comes in runs; a single chunk beside a file's data is
- * more often an indirect block (ext2, ext3) or a folder.
+ * more often an indirect block (ext2, ext3) or a folder, unless exactly one
+ * chunk of the file is missing between those on both of its sides.
  */
 static void infer_from_adjoining(struct pipeline *p, uint32_t request)
 {
@@ -320,6 +335,10 @@ static void infer_from_adjoining(struct pipeline *p, uint32_t request)
 	const struct read_request *b = before ? REQUEST_AT(p, before) : NULL;
 	const struct read_request *a = after ? REQUEST_AT(p, after) : NULL;
 
+	if (r->sectors <= SECTORS_PER_CHUNK &&
+	    !(a && b && a->file == b->file &&
+	      a->base == b->base + b->sectors / SECTORS_PER_CHUNK + 1))
+		return;
 	if (b && b->file)
 		belongs(p, request, b->file, b->base + b->sectors / SECTORS_PER_CHUNK, 0);
 	else if (a && a->file)
@@ -342,6 +361,7 @@ static bool unconsumed(struct pipeline *p, uint32_t node, uint32_t file, uint64_
 	if (!file || !has_chunk(p, file, index))
 		return false;
 	hint_data(p, r->disk, r->id, c->chunk, CHUNK_UNCONSUMED, REASON_NEIGHBOUR, file, index);
+	hint_refine(p, file, r->issued_ns, DEDUP_NONE);
 	return true;
 }
 
@@ -370,7 +390,7 @@ static void decide(struct pipeline *p, uint32_t request)
 	uint32_t left = 0, right = 0, next;
 	bool looked = false;
 
-	if (!r->file && r->sectors > SECTORS_PER_CHUNK)
+	if (!r->file)
 		infer_from_adjoining(p, request);
 	for (uint32_t node = r->chunks.first; node; node = next) {
 		next = CHUNK_AT(p, node)->of_request.next;
@@ -432,6 +452,24 @@ void read_expire(struct pipeline *p, uint64_t until_ns)
 		land(p, request);
 		pool_give(&p->requests, request);
 		p->counters.requests_never_completed++;
+	}
+}
+
+void read_make_room(struct pipeline *p, uint32_t chunks)
+{
+	uint32_t request;
+
+	while ((request = p->window.first) && p->read_chunks.count > chunks) {
+		for (uint32_t node = REQUEST_AT(p, request)->chunks.first; node;
+		     node = CHUNK_AT(p, node)->of_request.next) {
+			if (!CHUNK_AT(p, node)->waiting)
+				continue;
+			stop_waiting(p, node);
+			p->counters.reads_given_up++;
+		}
+		free_chunks(p, request);
+		list_remove(&p->window, &p->requests, QUEUE, request);
+		forget_request(p, request);
 	}
 }
 

@@ -188,7 +188,8 @@ static void add(struct pipeline *p, uint32_t file, uint64_t index, uint64_t sum,
 			      .index = index,
 			      .time_ns = p->now_ns,
 			      .call = call,
-			      .file = file};
+			      .file = file,
+			      .origin = origin_of(p, file, sum)};
 	if (attach(p, node, WRITTEN_LIVE)) {
 		pool_give(&p->written, node);
 		return;
@@ -241,6 +242,21 @@ void written_undo(struct pipeline *p, uint32_t file, uint64_t from, uint64_t unt
 		undo(p, file, index, call);
 }
 
+void written_shorten(struct pipeline *p, const struct announcement *announced, uint64_t bytes)
+{
+	uint64_t first = announced->offset / CHUNK_BYTES, end = announced->offset + bytes;
+	uint64_t until = first + announced->chunks, from;
+	bool all_announced = chunk_after(announced->offset + announced->requested) == until;
+
+	if (!announced->chunks || announced->offset == OFFSET_UNKNOWN)
+		return;
+	from = bytes && chunk_after(end) > first ? chunk_after(end) : first;
+	/* The chunk where a shortened write ends is not the one that was announced. */
+	if (bytes && end % CHUNK_BYTES && from > first && (from < until || all_announced))
+		from--;
+	written_undo(p, announced->file, from, until, announced->call);
+}
+
 static void drop(struct pipeline *p, uint32_t node)
 {
 	p->counters.chunks_dropped += WRITTEN_AT(p, node)->state == WRITTEN_LIVE;
@@ -277,6 +293,17 @@ void written_drop(struct pipeline *p, uint32_t file, uint64_t from, uint64_t unt
 	}
 }
 
+void written_drop_before(struct pipeline *p, uint32_t file, uint64_t time_ns)
+{
+	uint32_t next;
+
+	for (uint32_t node = FILE_AT(p, file)->written.first; node; node = next) {
+		next = WRITTEN_AT(p, node)->of_file.next;
+		if (WRITTEN_AT(p, node)->time_ns < time_ns)
+			drop(p, node);
+	}
+}
+
 void written_blur(struct pipeline *p, uint32_t file, uint64_t index)
 {
 	add(p, file, index, SUM_UNKNOWN, 0);
@@ -292,6 +319,17 @@ static void expire(struct pipeline *p, struct list *list, uint64_t *count)
 		forget(p, node);
 		file_settle(p, file);
 		(*count)++;
+	}
+}
+
+void written_make_room(struct pipeline *p, uint32_t entries)
+{
+	while (p->live.first && p->written.count > entries) {
+		uint32_t node = p->live.first, file = WRITTEN_AT(p, node)->file;
+
+		forget(p, node);
+		file_settle(p, file);
+		p->counters.chunks_given_up++;
 	}
 }
 
@@ -433,7 +471,7 @@ static void match_zeros(struct pipeline *p, const struct words *sums, uint32_t *
 	for (uint32_t i = 0; i < sums->count; i++)
 		foreign |= !match[i] && sums->at[i] != p->zero_sum;
 	for (uint32_t i = 0; i < sums->count; i++) {
-		if (match[i] || sums->at[i] != p->zero_sum)
+		if (match[i] || sums->at[i] != p->zero_sum || p->logged[i])
 			continue;
 		if (i)
 			match[i] = take(p, beside_or_unseen(p, match[i - 1], 1, p->zero_sum));
@@ -462,6 +500,7 @@ static void match_chunks(struct pipeline *p, const struct block_event *block, ui
 		if (match[i])
 			anchor_ns = WRITTEN_AT(p, match[i])->time_ns;
 	}
+	journal_find(p, block, match, p->logged);
 	match_zeros(p, sums, match, anchor_ns);
 	leave_trail(p, block, anchor_ns);
 }
@@ -479,6 +518,19 @@ static bool inside_run(struct pipeline *p, uint32_t left, uint32_t right, uint32
 	       r->index == l->index + distance;
 }
 
+/* A chunk that lies in a page of a mapped file, whatever its content. */
+static bool hint_frame(struct pipeline *p, const struct block_event *block, uint32_t chunk)
+{
+	uint64_t number = chunk < block->frames.count ? block->frames.at[chunk] : 0;
+	uint32_t frame = number ? frame_find(p, number) : 0;
+
+	if (!frame || !FRAME_AT(p, frame)->file)
+		return false;
+	hint_data(p, block->disk, block->id, chunk, CHUNK_DATA, REASON_FRAME,
+		  FRAME_AT(p, frame)->file, FRAME_AT(p, frame)->index);
+	return true;
+}
+
 /* Chunks [from, until), which nothing matched. */
 static void hint_gap(struct pipeline *p, const struct block_event *block, const uint32_t *match,
 		     uint32_t from, uint32_t until)
@@ -488,7 +540,11 @@ static void hint_gap(struct pipeline *p, const struct block_event *block, const 
 	bool inside = inside_run(p, left, right, until - from + 1);
 
 	for (uint32_t i = from; i < until; i++) {
-		if (inside)
+		if (p->logged[i])
+			hint_journal(p, block->disk, block->id, i);
+		else if (hint_frame(p, block, i))
+			continue;
+		else if (inside)
 			hint_data(p, block->disk, block->id, i, CHUNK_DATA, REASON_NEIGHBOUR,
 				  WRITTEN_AT(p, left)->file,
 				  WRITTEN_AT(p, left)->index + (i - from) + 1);
@@ -506,6 +562,7 @@ static void hint_match(struct pipeline *p, const struct block_event *block, uint
 	hint_data(p, block->disk, block->id, chunk, CHUNK_DATA,
 		  seen ? REASON_WRITE_CHECKSUM : REASON_NEIGHBOUR, w->file,
 		  w->index == OFFSET_UNKNOWN ? 0 : w->index);
+	hint_refine(p, w->file, p->now_ns, dedup_of_written(p, w));
 }
 
 /* XFS dirties the chunk that holds the end of a file again when the file grows beyond it. */
@@ -514,6 +571,37 @@ static bool holds_end(struct pipeline *p, const struct written *w)
 	uint64_t size = file_size(FILE_AT(p, w->file));
 
 	return size != SIZE_UNKNOWN && size % CHUNK_BYTES && size / CHUNK_BYTES == w->index;
+}
+
+void written_may_return(struct pipeline *p, uint32_t file, uint64_t offset,
+			const struct words *sums)
+{
+	uint64_t size = file_size(FILE_AT(p, file));
+	uint64_t end = size / CHUNK_BYTES, first = offset / CHUNK_BYTES;
+	uint32_t node;
+
+	if (size == SIZE_UNKNOWN || !(size % CHUNK_BYTES) || end < first ||
+	    end - first >= sums->count || find_chunk(p, file, end))
+		return;
+	add(p, file, end, sums->at[end - first], 0);
+	node = find_chunk(p, file, end);
+	if (node)
+		remember(p, node, WRITTEN_MATCHED);
+}
+
+void written_seen(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums)
+{
+	for (uint32_t i = 0; i < sums->count; i++) {
+		const struct words sum = {.at = sums->at + i, .count = 1};
+		uint64_t index = offset / CHUNK_BYTES + i;
+		uint32_t newest = find_chunk(p, file, index);
+		const struct written *w = newest ? WRITTEN_AT(p, newest) : NULL;
+
+		if (*sum.at == SUM_UNKNOWN ||
+		    (w && w->state == WRITTEN_LIVE && w->summed.sum == *sum.at))
+			continue;
+		written_add(p, file, index * CHUNK_BYTES, &sum, 0);
+	}
 }
 
 /* The disk has it: what it replaced is history, and so is the entry, but for a second coming. */
@@ -536,15 +624,18 @@ static void consume(struct pipeline *p, uint32_t node)
 static int make_room(struct pipeline *p, uint32_t count)
 {
 	uint32_t *match;
+	bool *logged;
 
 	if (count <= p->match_room)
 		return 0;
 	match = realloc(p->match, count * sizeof(*match));
-	if (!match) {
+	p->match = match ? match : p->match;
+	logged = realloc(p->logged, count * sizeof(*logged));
+	p->logged = logged ? logged : p->logged;
+	if (!match || !logged) {
 		p->out_of_memory = true;
 		return -1;
 	}
-	p->match = match;
 	p->match_room = count;
 	return 0;
 }

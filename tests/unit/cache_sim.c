@@ -39,14 +39,14 @@ static const char *write_trace(const char *text)
 	return trace_path();
 }
 
-static json_t *run(const char *text, const char *cache, const char *size, enum hint_mode mode)
+static json_t *run(const char *text, const char *cache, const char *size, const char *hints)
 {
 	const struct cache_sim_options options = {
 		.caches = &cache,
 		.cache_count = 1,
 		.sizes = &size,
 		.size_count = 1,
-		.hints = &mode,
+		.hints = &hints,
 		.hint_count = 1,
 	};
 	json_t *json = cache_simulate(write_trace(text), &options);
@@ -181,7 +181,7 @@ Test(cache_sim, a_class_known_at_issue_counts_at_once)
 			   "1002 - - - hint data id=3 chunk=0 class=0\n"
 			   "1003 - - - block W id=4 sector=0 count=8\n"
 			   "1003 - - - hint metadata id=4 chunk=0 class=5\n",
-			   "icache", "2", HINTS_SKY);
+			   "icache", "2", "sky");
 
 	cr_expect_eq(hits(json), 1, "metadata stays when data comes");
 	cr_expect_eq(number(class_of(json, 5), "references"), 2);
@@ -202,14 +202,14 @@ Test(cache_sim, a_late_class_moves_the_block_but_changes_no_past)
 	json_t *json;
 
 	snprintf(text, sizeof(text), "%s%s%s%s", two_reads, known, next, again);
-	json = run(text, "icache", "2", HINTS_SKY);
+	json = run(text, "icache", "2", "sky");
 	cr_expect_eq(hits(json), 1);
 	cr_expect_eq(number(class_of(json, 5), "references"), 1, "the first read's");
 	cr_expect_eq(number(class_of(json, 5), "misses"), 1);
 	cr_expect_eq(number(class_of(json, -1), "references"), 3);
 	json_decref(json);
 	snprintf(text, sizeof(text), "%s%s%s%s", two_reads, next, known, again);
-	json = run(text, "icache", "2", HINTS_SKY);
+	json = run(text, "icache", "2", "sky");
 	cr_expect_eq(hits(json), 0);
 	cr_expect_eq(number(class_of(json, 5), "references"), 1);
 	json_decref(json);
@@ -235,7 +235,7 @@ Test(cache_sim, a_late_class_is_void_once_the_block_was_asked_for_again)
 			 "1300 - - - block R id=3 sector=16 count=8\n"
 			 "1400 - - - block R id=4 sector=0 count=8\n",
 			 again[i]);
-		json = run(text, "icache", "2", HINTS_SKY);
+		json = run(text, "icache", "2", "sky");
 		cr_expect_eq(hits(json), 1, "only the one in between");
 		cr_expect_eq(number(class_of(json, 5), "references"), 1);
 		json_decref(json);
@@ -247,7 +247,7 @@ Test(cache_sim, without_evidence_hints_are_unknown_and_nothing_is_guessed)
 	const char *cache = "icache", *size = "2";
 	struct cache_sim_options options = {
 		.caches = &cache, .cache_count = 1, .sizes = &size, .size_count = 1};
-	static const enum hint_mode modes[] = {HINTS_SKY, HINTS_TRUTH};
+	static const char *const modes[] = {"sky", "truth"};
 	json_t *json;
 
 	for (int i = 0; i < 2; i++) {
@@ -274,7 +274,7 @@ Test(cache_sim, truth_gives_metadata_and_the_size_that_a_file_reaches)
 		"2000 - - - truth W sector=16 count=8 what=data source=file dev=8:1 inode=7 "
 		"index=767\n"
 		"2001 - - - block W id=2 sector=16 count=16\n";
-	json_t *json = run(text, "lru", "10", HINTS_TRUTH);
+	json_t *json = run(text, "lru", "10", "truth");
 
 	cr_expect_eq(number(class_of(json, 5), "references"), 1);
 	cr_expect_eq(number(class_of(json, 3), "references"), 2, "3 MiB: below 5 MB");
@@ -286,7 +286,7 @@ Test(cache_sim, many_caches_in_one_pass_are_as_each_alone)
 {
 	static const char *const caches[] = {"lru", "fifo", "icache"};
 	static const char *const sizes[] = {"1", "7", "64K", "50%"};
-	static const enum hint_mode modes[] = {HINTS_NONE, HINTS_SKY};
+	static const char *const modes[] = {HINTS_NONE, "sky"};
 	char *text = malloc(1 << 20);
 	size_t used = 0, at = 0;
 	struct cache_sim_options all = {caches, 3, sizes, 4, modes, 2, GRANULARITY_4K};

@@ -7,6 +7,8 @@
  *   id=2 chunk=0   metadata class=5 dedup=unique reason=exclusion
  *   outstanding=0 table_entries=0
  *
+ * A first line "#! only=PREFIX" selects files.
+ *
  * Every hint must be expected, and every expectation met; of a hint, what the
  * line names is compared. A new scenario is a new file in tests/data/scenarios.
  */
@@ -280,10 +282,14 @@ ParameterizedTest(struct path *path, scenarios, come_out_as_expected)
 {
 	static struct scenario s;
 	struct pipeline_options options;
+	char only[256];
 
 	s = (struct scenario){.path = path->text, .file = fopen(path->text, "r")};
 	cr_assert(s.file, "%s: can't be opened", path->text);
 	pipeline_defaults(&options);
+	if (fscanf(s.file, "#! only=%255s", only) == 1)
+		options.only = only;
+	rewind(s.file);
 	s.pipeline = pipeline_new(&options, take_hints, &s);
 	cr_assert(s.pipeline);
 	run(&s);
