@@ -20,9 +20,9 @@
 #include "sim/pipeline/state.h"
 
 /* CR3's bits that are no address: the PCID, and "keep the TLB" (Intel SDM 3A, 4.10.4.1). */
-#define PCID_MASK    0xfffull
-#define KEEP_TLB_BIT (1ull << 63)
-/* Linux with KPTI: the user's page table lies right behind the kernel's (arch/x86/entry/calling.h). */
+#define PCID_MASK	0xfffull
+#define KEEP_TLB_BIT	(1ull << 63)
+/* Linux with KPTI: the second page table lies right behind the first (arch/x86/entry/calling.h). */
 #define SECOND_ROOT_BIT 0x1000ull
 
 /* Linux, include/uapi/linux/sched.h. */
@@ -33,8 +33,8 @@
 #define CLONE_SETTLS_FLAG 0x80000u
 
 /* FreeBSD, sys/sys/unistd.h. */
-#define RFORK_FDG    0x4u	/* a copy of the descriptor table, not the same */
-#define RFORK_MEMORY 0x20u	/* the same address space */
+#define RFORK_FDG    0x4u	 /* a copy of the descriptor table, not the same */
+#define RFORK_MEMORY 0x20u	 /* the same address space */
 #define RFORK_WAIT   0x80000000u /* the parent waits, as after vfork */
 
 /* The most threads of one process that are remembered; the oldest one goes. */
@@ -43,7 +43,7 @@
 /* How far below the top of its stack a thread may be: Linux's default limit. */
 #define STACK_BYTES_MAX (8ull << 20)
 
-#define OF_PROCESS	offsetof(struct thread, of_process)
+#define OF_PROCESS offsetof(struct thread, of_process)
 
 /* Ids that a host's recorder gives address spaces are no addresses, and stay what they are. */
 uint64_t space_canonical(const struct pipeline *p, uint64_t space)
@@ -72,8 +72,7 @@ static void roots_are_single(struct pipeline *p)
 
 		if (!process)
 			continue;
-		PROCESS_AT(p, process)->space =
-			space_canonical(p, PROCESS_AT(p, process)->root);
+		PROCESS_AT(p, process)->space = space_canonical(p, PROCESS_AT(p, process)->root);
 		add_node(p, &fresh, hash_word(PROCESS_AT(p, process)->space), process);
 	}
 	table_fini(&p->by_space);
@@ -273,8 +272,7 @@ static void learn_tid(struct pipeline *p, uint32_t thread, uint32_t tid)
 
 uint32_t thread_known(struct pipeline *p, uint32_t process, const struct event *event)
 {
-	struct thread key = {
-		.process = process, .fs_base = event->fs_base, .stack = event->stack};
+	struct thread key = {.process = process, .fs_base = event->fs_base, .stack = event->stack};
 	uint32_t thread = event->tid ? by_tid(p, event->tid) : 0;
 
 	if (thread && THREAD_AT(p, thread)->process == process)
@@ -292,8 +290,7 @@ uint32_t thread_known(struct pipeline *p, uint32_t process, const struct event *
 
 uint32_t thread_of(struct pipeline *p, uint32_t process, const struct event *event)
 {
-	const struct thread like = {
-		.process = process, .tid = event->tid, .stack = event->stack};
+	const struct thread like = {.process = process, .tid = event->tid, .stack = event->stack};
 	uint32_t thread = thread_known(p, process, event);
 
 	if (!thread)
@@ -405,8 +402,12 @@ static uint32_t awaited_child(struct pipeline *p, const struct event *event)
 
 static void note_child(struct pipeline *p, uint32_t call, uint32_t child)
 {
-	CALL_AT(p, call)->child_told = true;
-	CALL_AT(p, call)->child = child;
+	struct call_state *c = CALL_AT(p, call);
+
+	if (c->child)
+		PROCESS_AT(p, c->child)->made_by = 0;
+	c->child_told = true;
+	c->child = child;
 	if (child)
 		PROCESS_AT(p, child)->made_by = call;
 }

@@ -207,7 +207,7 @@ static bool never_returns(struct pipeline *p, uint32_t process, uint32_t thread,
 }
 
 static uint32_t put_out(struct pipeline *p, uint32_t thread, uint32_t process,
-		   const struct call_state *like)
+			const struct call_state *like)
 {
 	uint32_t call = take_node(p, &p->calls);
 	struct call_state *c;

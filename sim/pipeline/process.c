@@ -336,6 +336,14 @@ static bool borrows(struct pipeline *p, uint32_t parent, const struct fork_event
 	return !fork->child_space || space_canonical(p, fork->child_space) == q->space;
 }
 
+/* Is the second the first, or does it run in an address space that it has from it? */
+static bool lends_to(struct pipeline *p, uint32_t process, uint32_t borrower)
+{
+	while (borrower && borrower != process)
+		borrower = PROCESS_AT(p, borrower)->lender;
+	return borrower;
+}
+
 uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_event *fork)
 {
 	bool borrower = borrows(p, parent, fork);
@@ -343,8 +351,8 @@ uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_ev
 
 	if (!fork->child_pid && !borrower)
 		child = in_space(p, fork->child_space);
-	if (child == parent)
-		return 0;
+	if (child && lends_to(p, child, parent))
+		return 0; /* nobody is his own child's child */
 	if (child)
 		process_gone(p, child);
 	set = PROCESS_AT(p, parent)->set;

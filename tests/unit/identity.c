@@ -15,15 +15,15 @@
 #define SPACES 12
 
 static const enum call calls[] = {
-	CALL_read,  CALL_write,	 CALL_close, CALL_dup,	CALL_openat,	 CALL_fork,  CALL_fork,
-	CALL_vfork, CALL_vfork,	 CALL_clone, CALL_rfork, CALL_clone3,	 CALL_execve, CALL_execve,
-	CALL_exit,  CALL_getpid, CALL_nosys, CALL_fsync, CALL_exit_group, CALL_rt_sigreturn,
+	CALL_read,   CALL_write,  CALL_close,  CALL_dup,	CALL_openat,
+	CALL_fork,   CALL_fork,	  CALL_vfork,  CALL_vfork,	CALL_clone,
+	CALL_rfork,  CALL_clone3, CALL_execve, CALL_execve,	CALL_exit,
+	CALL_getpid, CALL_nosys,  CALL_fsync,  CALL_exit_group, CALL_rt_sigreturn,
 };
 
 static const enum event_kind kinds[] = {
-	EVENT_ENTRY, EVENT_ENTRY, EVENT_ENTRY, EVENT_ENTRY,  EVENT_EXIT,    EVENT_EXIT,
-	EVENT_EXIT,  EVENT_EXIT,  EVENT_FORK,  EVENT_SWITCH, EVENT_INSIGHT, EVENT_EXEC,
-	EVENT_GONE,  EVENT_GONE,
+	EVENT_ENTRY, EVENT_ENTRY, EVENT_ENTRY,	EVENT_ENTRY,   EVENT_EXIT, EVENT_EXIT, EVENT_EXIT,
+	EVENT_EXIT,  EVENT_FORK,  EVENT_SWITCH, EVENT_INSIGHT, EVENT_EXEC, EVENT_GONE, EVENT_GONE,
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
@@ -52,7 +52,8 @@ static void make_entry(struct random_events *r, struct entry_event *entry)
 	for (int i = 0; i < 6; i++)
 		entry->argument[i] = below(r, 6);
 	if (!below(r, 2))
-		entry->argument[0] = 0x100 | below(r, 2) << 14 | below(r, 2) << 16 | below(r, 2) << 19;
+		entry->argument[0] =
+			0x100 | below(r, 2) << 14 | below(r, 2) << 16 | below(r, 2) << 19;
 	entry->sums.count = 0;
 }
 
@@ -74,9 +75,9 @@ static void make_event(struct random_events *r, struct event *e)
 		e->exit.result = below(r, 3) ? (int64_t)below(r, 8) : -(int64_t)below(r, 600);
 	}
 	if (e->kind == EVENT_FORK)
-		e->fork = (struct fork_event){1 + below(r, 7), below(r, 12), below(r, 4) << 14 | 0x100,
-					      below(r, 2) ? space(r) : 0, below(r, 4) * 0x100,
-					      below(r, 3)};
+		e->fork = (struct fork_event){1 + below(r, 7),		 below(r, 12),
+					      below(r, 4) << 14 | 0x100, below(r, 2) ? space(r) : 0,
+					      below(r, 4) * 0x100,	 below(r, 3)};
 	if (e->kind == EVENT_INSIGHT) {
 		e->insight.number =
 			call_number(ABI_LINUX64, below(r, 2) ? CALL_getpid : CALL_gettid);
@@ -109,8 +110,8 @@ static void end_all(struct pipeline *p)
 
 Test(identity, keeps_nothing_of_raw_events_when_everything_is_over)
 {
-	static const char *const tables[] = {"outstanding", "threads", "descriptors",
-					     "open_files", "files"};
+	static const char *const tables[] = {"outstanding", "threads", "descriptors", "open_files",
+					     "files"};
 
 	for (uint64_t seed = 1; seed <= 5; seed++) {
 		struct random_events *r = random_events_new(seed);
