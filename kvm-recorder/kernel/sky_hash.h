@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * FNV-1a 64 of chunks, and what a chunk looks like: the kernel's counterpart of
+ * common/fnv1a.c and capture/host/marker.c, which give the same numbers.
+ */
+#ifndef SKY_HASH_H
+#define SKY_HASH_H
+
+#include <linux/types.h>
+
+#define SKY_CHUNK_BYTES	  4096u
+#define SKY_CHUNK_SECTORS 8u
+#define SKY_SUM_UNKNOWN	  0
+
+#define SKY_FNV_BASIS 0xcbf29ce484222325ull /* draft-eastlake-fnv */
+#define SKY_FNV_PRIME 0x100000001b3ull
+
+u64 sky_fnv1a(u64 state, const void *data, size_t bytes);
+
+/* Best in multiples of SKY_HASH_LANES. */
+void sky_fnv1a_chunks(const u8 *const *chunk, unsigned int count, u64 *sums);
+#define SKY_HASH_LANES 4
+
+/* The enum marker of the event model, by the first bytes of a chunk and its checksum. */
+u64 sky_marker(const void *head, u64 sum);
+#define SKY_MARKER_BYTES 16u /* that it looks at */
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control device /dev/sky: who has something to record, and its ring.
+ *
+ * An open file stands for at most one ring. SKY_ATTACH makes one for a source
+ * that has none; mmap() of the file then gives its page and its records, at
+ * offset 0 and at SKY_RING_PAGE_BYTES. Closing it ends the recording. Every
+ * call needs CAP_SYS_ADMIN, for rings tell of all processes.
+ */
+#ifndef SKY_IOCTL_H
+#define SKY_IOCTL_H
+
+#include <linux/ioctl.h>
+
+#include "sky_ring.h"
+
+#define SKY_DEVICE	   "/dev/sky"
+#define SKY_ABI_VERSION	   1
+#define SKY_RING_BYTES_MAX (1u << 30)
+
+struct sky_attach {
+	char name[SKY_RING_NAME_BYTES]; /* "disk vm1" */
+	__u64 bytes;			/* a power of two, 4 KiB to 1 GiB */
+};
+
+/* The names of the sources there are, each SKY_RING_NAME_BYTES; count: room, then how many. */
+struct sky_sources {
+	__u64 names; /* address */
+	__u32 count;
+	__u32 padding;
+};
+
+#define SKY_VERSION _IO('Y', 0) /* returns SKY_ABI_VERSION */
+#define SKY_SOURCES _IOWR('Y', 1, struct sky_sources)
+#define SKY_ATTACH  _IOW('Y', 2, struct sky_attach) /* EBUSY: somebody records it already */
+
+#endif
