@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel's event rings, as a collector sees them (kvm-recorder/kernel/sky_ioctl.h).
+ */
+#ifndef SKY_ATTACH_H
+#define SKY_ATTACH_H
+
+#include <stdint.h>
+
+#include "kvm-recorder/kernel/sky_ring.h"
+
+struct attached_ring {
+	struct sky_ring ring;
+	int fd;
+};
+
+/*
+ * Makes the kernel record the source of that name into a ring of so many bytes,
+ * a power of two. 0, or -1 after saying what is wrong: no control device, no
+ * such source, somebody else records it.
+ */
+int ring_attach(struct attached_ring *attached, const char *name, uint64_t bytes);
+/* Ends that; what the ring holds still is gone. */
+void ring_detach(struct attached_ring *attached);
+
+/*
+ * What the kernel wrote may be consumed, but is not believed: the record's
+ * length, or a sentence's end about what is wrong with it.
+ */
+const char *ring_record_check(const struct sky_ring *ring, const struct sky_record *record);
+
+#endif
