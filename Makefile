@@ -39,7 +39,7 @@ else ifdef DEBUG
 CFLAGS  += -O0
 endif
 
-ROOMS   := common capture sim models plots workloads
+ROOMS   := common capture sim models plots workloads kvm-recorder/collector
 SOURCES := $(sort $(shell find $(ROOMS) -name '*.c' ! -name '*.bpf.c'))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 UNIT    := $(sort $(wildcard tests/unit/*.c))

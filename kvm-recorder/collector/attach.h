@@ -23,10 +23,4 @@ int ring_attach(struct attached_ring *attached, const char *name, uint64_t bytes
 /* Ends that; what the ring holds still is gone. */
 void ring_detach(struct attached_ring *attached);
 
-/*
- * What the kernel wrote may be consumed, but is not believed: the record's
- * length, or a sentence's end about what is wrong with it.
- */
-const char *ring_record_check(const struct sky_ring *ring, const struct sky_record *record);
-
 #endif

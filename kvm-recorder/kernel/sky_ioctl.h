@@ -30,7 +30,7 @@ struct sky_sources {
 	__u32 padding;
 };
 
-#define SKY_VERSION _IO('Y', 0) /* returns SKY_ABI_VERSION */
+#define SKY_ABI _IO('Y', 0) /* returns SKY_ABI_VERSION */
 #define SKY_SOURCES _IOWR('Y', 1, struct sky_sources)
 #define SKY_ATTACH  _IOW('Y', 2, struct sky_attach) /* EBUSY: somebody records it already */
 

@@ -25,10 +25,10 @@
 #include <linux/atomic.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
-#define sky_load_acquire(p)	smp_load_acquire(p)
-#define sky_store_release(p, v) smp_store_release(p, v)
-#define sky_load(p)		READ_ONCE(*(p))
-#define sky_add(p, v)		((void)xadd(p, v))
+#define sky_load_acquire(p)	     smp_load_acquire(p)
+#define sky_store_release(p, v)	     smp_store_release(p, v)
+#define sky_load(p)		     READ_ONCE(*(p))
+#define sky_add(p, v)		     ((void)xadd(p, v))
 #define sky_exchange_if(p, old, new) try_cmpxchg(p, old, new)
 #else
 #include <linux/types.h>
@@ -50,11 +50,11 @@
 /* The first page of the mapping; what each side writes has cache lines of its own. */
 struct sky_ring_page {
 	__u32 version;
-	__u32 ended; /* its source is gone: nothing more will come */
-	__u64 bytes; /* of records: a power of two, at least one page */
-	char name[SKY_RING_NAME_BYTES]; /* "vm 4711 vcpu 0", "disk sky0" */
+	__u32 ended;				 /* its source is gone: nothing more will come */
+	__u64 bytes;				 /* of records: a power of two, at least one page */
+	char name[SKY_RING_NAME_BYTES];		 /* "vm 4711 vcpu 0", "disk sky0" */
 	__u64 head __attribute__((aligned(64))); /* bytes ever reserved */
-	__u64 lost; /* events that found no room */
+	__u64 lost;				 /* events that found no room */
 	__u64 tail __attribute__((aligned(64))); /* bytes ever consumed */
 };
 
@@ -85,8 +85,7 @@ static inline __u32 sky_ring_longest(const struct sky_ring *ring)
  * caller), with its length still 0; NULL and counted as lost where there is none.
  * *place is a number that no other record of the ring has, and that rises.
  */
-static inline struct sky_record *sky_ring_reserve(struct sky_ring *ring, __u32 length,
-						  __u64 *place)
+static inline struct sky_record *sky_ring_reserve(struct sky_ring *ring, __u32 length, __u64 *place)
 {
 	struct sky_ring_page *page = ring->page;
 	__u64 head = sky_load(&page->head);

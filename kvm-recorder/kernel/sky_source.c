@@ -22,8 +22,8 @@
 
 struct sky_mapping {
 	struct sky_ring ring;
-	struct page **pages; /* the positions', then the records', then the records' again */
-	unsigned long page_count; /* without the repetition */
+	struct page **pages;	   /* the positions', then the records', then the records' again */
+	unsigned long page_count;  /* without the repetition */
 	struct sky_source *source; /* NULL: it is gone */
 };
 
@@ -34,9 +34,7 @@ static struct sky_source *source_find(const char *name)
 {
 	struct sky_source *source;
 
-	list_for_each_entry(source, &sources, all)
-		if (!strcmp(source->name, name))
-			return source;
+	list_for_each_entry(source, &sources, all) if (!strcmp(source->name, name)) return source;
 	return NULL;
 }
 
@@ -192,7 +190,8 @@ static int ioctl_sources(void __user *argument)
 	if (copy_from_user(&list, argument, sizeof(list)))
 		return -EFAULT;
 	mutex_lock(&sources_lock);
-	list_for_each_entry(source, &sources, all) {
+	list_for_each_entry(source, &sources, all)
+	{
 		char __user *to = u64_to_user_ptr(list.names) + count * SKY_RING_NAME_BYTES;
 
 		if (count++ < list.count && copy_to_user(to, source->name, sizeof(source->name)))
@@ -210,7 +209,7 @@ static long sky_ioctl(struct file *file, unsigned int command, unsigned long arg
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	switch (command) {
-	case SKY_VERSION:
+	case SKY_ABI:
 		return SKY_ABI_VERSION;
 	case SKY_SOURCES:
 		return ioctl_sources((void __user *)argument);
