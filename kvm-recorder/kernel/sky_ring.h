@@ -112,23 +112,37 @@ static inline void sky_ring_commit(struct sky_record *record, __u32 length)
 	sky_store_release(&record->length, length);
 }
 
-/* The oldest record, valid until it is consumed; NULL if it is not there, or not committed. */
-static inline const struct sky_record *sky_ring_oldest(const struct sky_ring *ring)
+/*
+ * The record at a position from `tail` on, valid until that is released; NULL if
+ * it is not there, or not committed.
+ */
+static inline const struct sky_record *sky_ring_at(const struct sky_ring *ring, __u64 position)
+{
+	const struct sky_record *record =
+		(const struct sky_record *)(ring->records + (position & (ring->bytes - 1)));
+
+	if (position - sky_load(&ring->page->tail) >= ring->bytes)
+		return NULL;
+	return sky_load_acquire(&record->length) ? record : NULL;
+}
+
+/* What is before the position has been consumed. */
+static inline void sky_ring_release(struct sky_ring *ring, __u64 position)
 {
 	__u64 tail = sky_load(&ring->page->tail);
-	const struct sky_record *record =
-		(const struct sky_record *)(ring->records + (tail & (ring->bytes - 1)));
 
-	return sky_load_acquire(&record->length) ? record : NULL;
+	memset(ring->records + (tail & (ring->bytes - 1)), 0, position - tail);
+	sky_store_release(&ring->page->tail, position);
+}
+
+static inline const struct sky_record *sky_ring_oldest(const struct sky_ring *ring)
+{
+	return sky_ring_at(ring, sky_load(&ring->page->tail));
 }
 
 static inline void sky_ring_consume(struct sky_ring *ring, const struct sky_record *record)
 {
-	__u64 tail = sky_load(&ring->page->tail);
-	__u32 length = record->length;
-
-	memset(ring->records + (tail & (ring->bytes - 1)), 0, length);
-	sky_store_release(&ring->page->tail, tail + length);
+	sky_ring_release(ring, sky_load(&ring->page->tail) + record->length);
 }
 
 #endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sky's hooks in KVM: what the patch's lines call.
+ *
+ * System calls of monitored processes are seen by hiding EFER.SCE from the
+ * hardware: SYSCALL and SYSRET raise #UD, and Sky does what they would have done
+ * (paper, section 4.1). All that costs anything hangs on a static key that is
+ * off while no process of any guest is monitored.
+ */
+#ifndef __KVM_X86_SKY_H
+#define __KVM_X86_SKY_H
+
+#include <linux/jump_label.h>
+#include <linux/kvm_host.h>
+
+/* Beyond those of asm/kvm_host.h; a virtual CPU heeds it before it runs its guest. */
+#define KVM_REQ_SKY KVM_ARCH_REQ_FLAGS(48, KVM_REQUEST_WAIT | KVM_REQUEST_NO_WAKEUP)
+
+DECLARE_STATIC_KEY_FALSE(sky_in_use);
+
+/* What kvm-amd or kvm-intel can do; `iret` may be missing. */
+struct sky_vendor {
+	void (*intercept_space)(struct kvm_vcpu *vcpu, bool on);
+	void (*intercept_iret)(struct kvm_vcpu *vcpu, bool on);
+};
+
+void sky_set_vendor(const struct sky_vendor *vendor);
+
+void sky_vcpu_created(struct kvm_vcpu *vcpu);
+void sky_vcpu_destroyed(struct kvm_vcpu *vcpu);
+
+/* Asks whether it is a call of Sky's; then it is done, and rax has the answer. */
+bool sky_hypercall(struct kvm_vcpu *vcpu);
+
+/* KVM_REQ_SKY: intercepts what is to be intercepted from now on. */
+void sky_requested(struct kvm_vcpu *vcpu);
+
+u64 __sky_efer(struct kvm_vcpu *vcpu, u64 efer);
+void __sky_space_loaded(struct kvm_vcpu *vcpu);
+bool __sky_undefined_instruction(struct kvm_vcpu *vcpu);
+bool __sky_iret(struct kvm_vcpu *vcpu);
+
+/* What the hardware gets instead of the guest's EFER. */
+static inline u64 sky_efer(struct kvm_vcpu *vcpu, u64 efer)
+{
+	return static_branch_unlikely(&sky_in_use) ? __sky_efer(vcpu, efer) : efer;
+}
+
+/* The guest has loaded CR3. */
+static inline void sky_space_loaded(struct kvm_vcpu *vcpu)
+{
+	if (static_branch_unlikely(&sky_in_use))
+		__sky_space_loaded(vcpu);
+}
+
+/* True: #UD was Sky's doing, and the instruction is done. */
+static inline bool sky_undefined_instruction(struct kvm_vcpu *vcpu)
+{
+	return static_branch_unlikely(&sky_in_use) && __sky_undefined_instruction(vcpu);
+}
+
+/* True: IRET was intercepted for Sky alone, and is done or may be tried again. */
+static inline bool sky_iret(struct kvm_vcpu *vcpu)
+{
+	return static_branch_unlikely(&sky_in_use) && __sky_iret(vcpu);
+}
+
+void sky_svm_init(void);
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Linux's asynchronous calls (paper, section 3.4.2): io_submit tells what is to be
+ * written and read, io_getevents what is done. A request is known by the address
+ * of its control block; where a read's data will be is remembered until then.
+ * Completions that a process takes from the ring itself, without a call, are not
+ * seen.
+ */
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <uapi/linux/aio_abi.h>
+
+#include "sky_kvm.h"
+
+#define READS_MAX 1024 /* of a process */
+
+struct sky_read {
+	u64 buffer, bytes, offset;
+	bool vector;
+};
+
+static bool writes(const struct iocb *block)
+{
+	return block->aio_lio_opcode == IOCB_CMD_PWRITE ||
+	       block->aio_lio_opcode == IOCB_CMD_PWRITEV;
+}
+
+static bool reads(const struct iocb *block)
+{
+	return block->aio_lio_opcode == IOCB_CMD_PREAD ||
+	       block->aio_lio_opcode == IOCB_CMD_PREADV;
+}
+
+static bool is_vector(const struct iocb *block)
+{
+	return block->aio_lio_opcode == IOCB_CMD_PWRITEV ||
+	       block->aio_lio_opcode == IOCB_CMD_PREADV;
+}
+
+void sky_reads_free(struct sky_process *process)
+{
+	struct sky_read *read;
+	unsigned long block;
+
+	xa_for_each(&process->reads, block, read)
+		kfree(read);
+	xa_destroy(&process->reads);
+	process->read_count = 0;
+}
+
+/* With the lock; the one of that block, which is forgotten, or NULL. */
+static struct sky_read *read_take(struct sky_process *process, u64 block)
+{
+	struct sky_read *read = xa_erase(&process->reads, block);
+
+	process->read_count -= !!read;
+	return read;
+}
+
+static void read_remember(struct sky_process *process, u64 at, const struct iocb *block)
+{
+	struct sky_read *read;
+
+	kfree(read_take(process, at));
+	if (process->read_count >= READS_MAX)
+		return;
+	read = kmalloc(sizeof(*read), GFP_KERNEL_ACCOUNT);
+	if (!read)
+		return;
+	*read = (struct sky_read){
+		.buffer = block->aio_buf,
+		.bytes = block->aio_nbytes,
+		.offset = block->aio_offset,
+		.vector = is_vector(block),
+	};
+	if (xa_is_err(xa_store(&process->reads, at, read, GFP_KERNEL_ACCOUNT)))
+		kfree(read);
+	else
+		process->read_count++;
+}
+
+/* The next request's place in sky->words; NULL: there is no more room. */
+static u64 *words_next(struct sky_vcpu *sky, struct sky_gathered *got)
+{
+	if (got->requests >= SKY_REQUESTS_MAX) {
+		got->cut = true;
+		return NULL;
+	}
+	return sky->words + got->requests++ * SKY_REQUEST_WORDS;
+}
+
+/* Hashes a buffer, or the buffers that lie there, of a request; the number of chunks. */
+static u32 hash_request(struct sky_vcpu *sky, struct sky_gathered *got, const struct sky_read *data,
+			u64 limit)
+{
+	struct sky_hasher hasher;
+	struct iovec part;
+	u64 i, bytes;
+
+	sky_hash_begin(&hasher, sky, data->offset, NULL, sky->sums + got->sums,
+		       SKY_SUMS_MAX - got->sums);
+	if (!data->vector)
+		sky_hash(&hasher, data->buffer, min(data->bytes, limit));
+	for (i = 0; data->vector && i < min_t(u64, data->bytes, UIO_MAXIOV); i++) {
+		if (sky_read_user(sky, data->buffer + i * sizeof(part), &part, sizeof(part)) !=
+		    sizeof(part))
+			break;
+		bytes = min_t(u64, part.iov_len, limit);
+		sky_hash(&hasher, (u64)part.iov_base, bytes);
+		limit -= bytes;
+	}
+	sky_hash_end(&hasher);
+	sky_gathered_add(sky, got, &hasher);
+	return hasher.sums;
+}
+
+static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+		       u64 at)
+{
+	struct sky_process *process;
+	struct iocb block;
+	u64 *words;
+
+	if (sky_read_user(sky, at, &block, sizeof(block)) != sizeof(block)) {
+		got->unread++;
+		return;
+	}
+	words = words_next(sky, got);
+	if (!words)
+		return;
+	words[SKY_REQUEST_ID] = at;
+	words[SKY_REQUEST_OPCODE] = block.aio_lio_opcode;
+	words[SKY_REQUEST_FD] = block.aio_fildes;
+	words[SKY_REQUEST_BUFFER] = block.aio_buf;
+	words[SKY_REQUEST_BYTES] = block.aio_nbytes;
+	words[SKY_REQUEST_OFFSET] = block.aio_offset;
+	words[SKY_REQUEST_FLAGS] = block.aio_flags;
+	words[SKY_REQUEST_RESULT] = 0;
+	words[SKY_REQUEST_CHUNKS] = 0;
+	if (writes(&block))
+		words[SKY_REQUEST_CHUNKS] = hash_request(sky, got, &(struct sky_read){
+			.buffer = block.aio_buf, .bytes = block.aio_nbytes,
+			.offset = block.aio_offset, .vector = is_vector(&block)}, U64_MAX);
+	if (!reads(&block))
+		return;
+	mutex_lock(&sky->vm->lock);
+	process = sky_process_of(sky->vm, call->space, call->fs_base);
+	if (process)
+		read_remember(process, at, &block);
+	mutex_unlock(&sky->vm->lock);
+}
+
+void sky_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got)
+{
+	u64 count = call->argument[1], i, at;
+
+	got->cut |= count > SKY_REQUESTS_MAX;
+	for (i = 0; i < min_t(u64, count, SKY_REQUESTS_MAX); i++) {
+		if (sky_read_user(sky, call->argument[2] + i * sizeof(at), &at, sizeof(at)) ==
+		    sizeof(at))
+			submit_one(sky, call, got, at);
+		else
+			got->unread++;
+	}
+}
+
+static void event_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+		      const struct io_event *event)
+{
+	u64 *words = words_next(sky, got);
+	struct sky_read *read = NULL;
+	struct sky_process *process;
+
+	if (!words)
+		return;
+	memset(words, 0, SKY_REQUEST_WORDS * sizeof(*words));
+	words[SKY_REQUEST_ID] = event->obj;
+	words[SKY_REQUEST_RESULT] = event->res;
+	mutex_lock(&sky->vm->lock);
+	process = sky_process_of(sky->vm, call->space, call->fs_base);
+	if (process)
+		read = read_take(process, event->obj);
+	mutex_unlock(&sky->vm->lock);
+	if (!read)
+		return;
+	words[SKY_REQUEST_BUFFER] = read->buffer;
+	words[SKY_REQUEST_BYTES] = read->bytes;
+	words[SKY_REQUEST_OFFSET] = read->offset;
+	if (event->res > 0)
+		words[SKY_REQUEST_CHUNKS] = hash_request(sky, got, read, event->res);
+	kfree(read);
+}
+
+void sky_events_taken(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+		      s64 result)
+{
+	struct io_event event;
+	s64 i;
+
+	for (i = 0; i < result; i++) {
+		if (i >= SKY_REQUESTS_MAX) {
+			got->cut = true;
+			return;
+		}
+		if (sky_read_user(sky, call->argument[3] + i * sizeof(event), &event,
+				  sizeof(event)) == sizeof(event))
+			event_one(sky, call, got, &event);
+		else
+			got->unread++;
+	}
+}

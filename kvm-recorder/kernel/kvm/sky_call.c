@@ -1,0 +1,657 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * System calls of monitored processes: what is told at their entry and exit.
+ *
+ * A call that is under way is kept until it returns, found by its process, stack
+ * and thread pointer wherever that happens (paper, section 4.2); a return to user
+ * mode elsewhere is a signal handler's beginning, and the call goes on waiting.
+ * The order is always: the tables under the lock, the guest's memory without it,
+ * the tables again. In between the process may have ended: then there is nothing
+ * to tell.
+ */
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "kvm_cache_regs.h"
+#include "x86.h"
+#include "sky_hash.h"
+#include "sky_kvm.h"
+
+/* include/uapi/linux/sched.h: struct clone_args */
+struct clone3 {
+	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+};
+
+/* arch/x86/entry/syscalls/syscall_64.tbl; arguments from 1 */
+static const struct sky_rule rules[] = {
+	[0] = {.fd = 1, .buffer = 2, .bytes = 3, .reads = true}, /* read */
+	[1] = {.fd = 1, .buffer = 2, .bytes = 3, .writes = true}, /* write */
+	[2] = {.path = 1, .kind = SKY_RULE_OPEN}, /* open */
+	[3] = {.fd = 1, .kind = SKY_RULE_CLOSE}, /* close */
+	[4] = {.path = 1}, /* stat */
+	[6] = {.path = 1}, /* lstat */
+	[8] = {.fd = 1, .kind = SKY_RULE_SEEK}, /* lseek */
+	[9] = {.fd = 5, .kind = SKY_RULE_MAP}, /* mmap */
+	[15] = {.kind = SKY_RULE_SIGRETURN}, /* rt_sigreturn */
+	[17] = {.fd = 1, .buffer = 2, .bytes = 3, .offset = 4, .reads = true}, /* pread64 */
+	[18] = {.fd = 1, .buffer = 2, .bytes = 3, .offset = 4, .writes = true}, /* pwrite64 */
+	[19] = {.fd = 1, .vector = 2, .vectors = 3, .reads = true}, /* readv */
+	[20] = {.fd = 1, .vector = 2, .vectors = 3, .writes = true}, /* writev */
+	[21] = {.path = 1}, /* access */
+	[32] = {.fd = 1, .kind = SKY_RULE_DUP}, /* dup */
+	[33] = {.fd = 1, .kind = SKY_RULE_DUP2}, /* dup2 */
+	[40] = {.fd = 1, .fd2 = 2, .kind = SKY_RULE_FORGET}, /* sendfile */
+	[56] = {.kind = SKY_RULE_FORK}, /* clone */
+	[57] = {.kind = SKY_RULE_FORK}, /* fork */
+	[58] = {.kind = SKY_RULE_FORK}, /* vfork */
+	[59] = {.path = 1, .kind = SKY_RULE_EXEC}, /* execve */
+	[60] = {.kind = SKY_RULE_EXIT}, /* exit */
+	[72] = {.fd = 1, .kind = SKY_RULE_FCNTL}, /* fcntl */
+	[76] = {.path = 1}, /* truncate */
+	[77] = {.fd = 1, .kind = SKY_RULE_TRUNCATE}, /* ftruncate */
+	[80] = {.path = 1}, /* chdir */
+	[82] = {.path = 1, .path2 = 2}, /* rename */
+	[83] = {.path = 1}, /* mkdir */
+	[84] = {.path = 1}, /* rmdir */
+	[85] = {.path = 1, .kind = SKY_RULE_OPEN}, /* creat */
+	[86] = {.path = 1, .path2 = 2}, /* link */
+	[87] = {.path = 1}, /* unlink */
+	[88] = {.path = 1, .path2 = 2}, /* symlink */
+	[89] = {.path = 1}, /* readlink */
+	[101] = {.kind = SKY_RULE_PTRACE}, /* ptrace */
+	[157] = {.kind = SKY_RULE_PRCTL}, /* prctl */
+	[208] = {.kind = SKY_RULE_EVENTS}, /* io_getevents */
+	[209] = {.kind = SKY_RULE_SUBMIT}, /* io_submit */
+	[217] = {.fd = 1, .kind = SKY_RULE_FORGET}, /* getdents64 */
+	[231] = {.kind = SKY_RULE_EXIT_GROUP}, /* exit_group */
+	[257] = {.path = 2, .kind = SKY_RULE_OPEN}, /* openat */
+	[258] = {.path = 2}, /* mkdirat */
+	[262] = {.path = 2}, /* newfstatat */
+	[263] = {.path = 2}, /* unlinkat */
+	[264] = {.path = 2, .path2 = 4}, /* renameat */
+	[265] = {.path = 2, .path2 = 4}, /* linkat */
+	[266] = {.path = 1, .path2 = 3}, /* symlinkat */
+	[267] = {.path = 2}, /* readlinkat */
+	[275] = {.fd = 1, .fd2 = 3, .kind = SKY_RULE_FORGET}, /* splice */
+	[292] = {.fd = 1, .kind = SKY_RULE_DUP2}, /* dup3 */
+	[295] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .reads = true}, /* preadv */
+	[296] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .writes = true}, /* pwritev */
+	[316] = {.path = 2, .path2 = 4}, /* renameat2 */
+	[317] = {.kind = SKY_RULE_SECCOMP}, /* seccomp */
+	[322] = {.path = 2, .kind = SKY_RULE_EXEC}, /* execveat */
+	[326] = {.fd = 1, .fd2 = 3, .kind = SKY_RULE_FORGET}, /* copy_file_range */
+	[327] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .reads = true}, /* preadv2 */
+	[328] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .writes = true}, /* pwritev2 */
+	[332] = {.path = 2}, /* statx */
+	[333] = {.kind = SKY_RULE_EVENTS}, /* io_pgetevents */
+	[426] = {.kind = SKY_RULE_UNCOVERED}, /* io_uring_enter */
+	[435] = {.kind = SKY_RULE_FORK}, /* clone3 */
+	[436] = {.kind = SKY_RULE_CLOSE_RANGE}, /* close_range */
+	[437] = {.path = 2, .kind = SKY_RULE_OPEN}, /* openat2 */
+};
+
+static const struct sky_rule no_rule;
+
+const struct sky_rule *sky_rule_of(const struct sky_call *call)
+{
+	if (call->flags & SKY_CALL_COMPAT || call->number >= ARRAY_SIZE(rules))
+		return &no_rule;
+	return rules + call->number;
+}
+
+static u64 key_of(u64 space, u64 stack, u64 fs_base)
+{
+	return space ^ stack ^ (fs_base << 1);
+}
+
+/* A child of vfork() has its parent's space, stack and thread pointer: the process differs. */
+static struct sky_call *call_find(struct sky_vcpu *sky, const struct sky_process *process,
+				  const struct sky_cpu *cpu)
+{
+	u64 key = key_of(cpu->space, cpu->stack, cpu->fs_base);
+	struct sky_call *call;
+
+	hash_for_each_possible(sky->vm->calls, call, by_thread, key) {
+		if (call->space != cpu->space || call->stack != cpu->stack ||
+		    call->fs_base != cpu->fs_base || call->process != process)
+			continue;
+#ifdef SKY_WITHOUT_SPLITS
+		if (call->vcpu != sky->vcpu->vcpu_id)
+			continue;
+#endif
+		return call;
+	}
+	return NULL;
+}
+
+static void call_remove(struct sky_vm *vm, struct sky_call *call)
+{
+	hash_del(&call->by_thread);
+	list_del(&call->age);
+	vm->call_count--;
+	call->owner->calls--;
+}
+
+static void call_free(struct sky_call *call)
+{
+	sky_file_put(call->file);
+	kfree(call);
+}
+
+/* It will never return, or nobody will know when. */
+static void call_abandon(struct sky_vcpu *sky, struct sky_call *call)
+{
+	call_remove(sky->vm, call);
+	sky_fork_orphan(sky, call);
+	call_free(call);
+}
+
+static void call_add(struct sky_vcpu *sky, struct sky_call *call, const struct sky_cpu *cpu)
+{
+	struct sky_vm *vm = sky->vm;
+	struct sky_call *old = call_find(sky, call->process, cpu);
+
+	if (!old && vm->call_count >= SKY_CALLS_MAX)
+		old = list_first_entry(&vm->calls_by_age, struct sky_call, age);
+	if (old) {
+		sky_count(vm, SKY_COUNT_abandoned);
+		call_abandon(sky, old);
+	}
+	hash_add(vm->calls, &call->by_thread, key_of(cpu->space, cpu->stack, cpu->fs_base));
+	list_add_tail(&call->age, &vm->calls_by_age);
+	vm->call_count++;
+	call->owner->calls++;
+}
+
+static void cpu_of(const struct sky_call *call, struct sky_cpu *cpu)
+{
+	*cpu = (struct sky_cpu){
+		.space = call->space,
+		.stack = call->stack,
+		.fs_base = call->fs_base,
+		.pid = call->pid,
+		.tid = call->tid,
+	};
+}
+
+static void exit_without_data(struct sky_vcpu *sky, const struct sky_call *call, s64 result,
+			      u16 way)
+{
+	struct sky_exit_record record = {
+		.result = result,
+		.file_offset = SKY_OFFSET_UNKNOWN,
+		.written_offset = SKY_OFFSET_UNKNOWN,
+		.number = call->number,
+		.abi = call->abi,
+		.flags = call->flags,
+		.way = way,
+	};
+
+	cpu_of(call, &record.cpu);
+	sky_record_put(sky, SKY_RECORD_EXIT, &record, sizeof(record), NULL, 0);
+}
+
+/* The call that executed a program ends with it, and gave 0. */
+static void call_killed(struct sky_vcpu *sky, struct sky_call *call)
+{
+	bool executed = call->fork && call->fork->exec && call->fork->found;
+
+	exit_without_data(sky, call, 0, executed ? SKY_WAY_IRET : SKY_WAY_KILLED);
+	call_abandon(sky, call);
+}
+
+void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process)
+{
+	struct sky_call *call, *next;
+
+	list_for_each_entry_safe(call, next, &sky->vm->calls_by_age, age)
+		if (call->process == process || call->owner == process)
+			call_killed(sky, call);
+}
+
+void sky_calls_free(struct sky_vm *vm)
+{
+	struct sky_call *call, *next;
+
+	list_for_each_entry_safe(call, next, &vm->calls_by_age, age) {
+		call_remove(vm, call);
+		call_free(call);
+	}
+}
+
+void sky_calls_rename(struct sky_vm *vm)
+{
+	struct sky_call *call;
+
+	list_for_each_entry(call, &vm->calls_by_age, age) {
+		hash_del(&call->by_thread);
+		call->space = sky_space(vm, call->space);
+		hash_add(vm->calls, &call->by_thread,
+			 key_of(call->space, call->stack, call->fs_base));
+	}
+}
+
+/* What clone3's structure, clone's arguments or the call's name say of the child. */
+static void describe_child(struct sky_vcpu *sky, struct sky_call *call)
+{
+	const u64 *argument = call->argument;
+	struct clone3 clone3 = {};
+
+	call->child_stack = call->stack;
+	call->child_fs_base = call->fs_base;
+	switch (call->number) {
+	case 56:
+		clone3 = (struct clone3){
+			.flags = argument[0], .stack = argument[1], .tls = argument[4]};
+		break;
+	case 58:
+		clone3.flags = CLONE_VFORK | CLONE_VM;
+		break;
+	case 435:
+		sky_read_user(sky, argument[0], &clone3, min_t(u64, argument[1], sizeof(clone3)));
+		if (clone3.stack)
+			clone3.stack += clone3.stack_size;
+		break;
+	}
+	call->clone_flags = clone3.flags;
+	if (clone3.stack)
+		call->child_stack = clone3.stack;
+	if (clone3.flags & CLONE_SETTLS)
+		call->child_fs_base = clone3.tls;
+}
+
+static u64 argument_of(const struct sky_call *call, u8 number)
+{
+	return number ? call->argument[number - 1] : 0;
+}
+
+void sky_gathered_add(struct sky_vcpu *sky, struct sky_gathered *got,
+		      const struct sky_hasher *hasher)
+{
+	got->sums += hasher->sums;
+	got->unread += hasher->unread;
+	got->cut |= hasher->cut;
+	sky_count_more(sky->vm, SKY_COUNT_chunks, hasher->sums);
+	sky_count_more(sky->vm, SKY_COUNT_chunks_unread, hasher->unread);
+}
+
+/* Lengths go to sky->words; hashes what lies in the first `limit` bytes of the buffers. */
+static void hash_vector(struct sky_vcpu *sky, const struct sky_call *call, u64 limit, bool hashes,
+			struct sky_hasher *hasher, struct sky_gathered *got)
+{
+	u64 address = argument_of(call, call->rule->vector);
+	u64 count = argument_of(call, call->rule->vectors), i, part;
+	struct iovec vector;
+
+	got->cut |= count > SKY_LENGTHS_MAX;
+	for (i = 0; i < min_t(u64, count, SKY_LENGTHS_MAX); i++) {
+		if (sky_read_user(sky, address + i * sizeof(vector), &vector, sizeof(vector)) !=
+		    sizeof(vector)) {
+			got->unread++;
+			return;
+		}
+		sky->words[got->lengths++] = vector.iov_len;
+		part = min_t(u64, vector.iov_len, limit);
+		limit -= part;
+		if (hashes)
+			sky_hash(hasher, (u64)vector.iov_base, part);
+	}
+}
+
+/* The data of the call, `limit` bytes of it; file may be NULL. */
+static void gather_data(struct sky_vcpu *sky, const struct sky_call *call,
+			const struct sky_file *file, u64 limit, bool hashes,
+			struct sky_hasher *hasher, struct sky_gathered *got)
+{
+	const struct sky_rule *rule = call->rule;
+
+	sky_hash_begin(hasher, sky, call->offset, file, sky->sums, SKY_SUMS_MAX);
+	if (rule->vector)
+		hash_vector(sky, call, limit, hashes, hasher, got);
+	else if (rule->buffer && hashes)
+		sky_hash(hasher, argument_of(call, rule->buffer),
+			 min(argument_of(call, rule->bytes), limit));
+	sky_hash_end(hasher);
+	sky_gathered_add(sky, got, hasher);
+}
+
+static u32 gather_path(struct sky_vcpu *sky, const struct sky_call *call, u8 number, char *to,
+		       struct sky_gathered *got)
+{
+	u64 address = argument_of(call, number);
+	int bytes;
+
+	if (!address)
+		return 0;
+	bytes = sky_read_text(sky, address, to, SKY_PATH_BYTES);
+	if (bytes >= 0)
+		return bytes;
+	got->unread++;
+	sky_count(sky->vm, SKY_COUNT_texts_unread);
+	return 0;
+}
+
+static void entry_record(struct sky_vcpu *sky, const struct sky_call *call,
+			 const struct sky_gathered *got)
+{
+	struct sky_entry_record record = {
+		.file_offset = call->rule->writes ? call->offset : SKY_OFFSET_UNKNOWN,
+		.number = call->number,
+		.abi = call->abi,
+		.flags = call->flags | (got->cut ? SKY_CALL_CUT : 0),
+		.path = got->path,
+		.path2 = got->path2,
+		.lengths = got->lengths,
+		.requests = got->requests,
+		.sums = got->sums,
+		.unread = got->unread,
+	};
+	const struct sky_part parts[] = {
+		{sky->words, (got->lengths + got->requests * SKY_REQUEST_WORDS) * sizeof(u64)},
+		{sky->sums, got->sums * sizeof(u64)},
+		{sky->path, got->path},
+		{sky->path2, got->path2},
+	};
+
+	cpu_of(call, &record.cpu);
+	memcpy(record.argument, call->argument, sizeof(record.argument));
+	sky_record_put(sky, SKY_RECORD_ENTRY, &record, sizeof(record), parts, ARRAY_SIZE(parts));
+}
+
+static void gone_record(struct sky_vcpu *sky, const struct sky_call *call, bool last)
+{
+	struct sky_gone_record record = {
+		.status = (call->argument[0] & 0xff) << 8, /* WEXITSTATUS */
+		.last_thread = last,
+	};
+
+	cpu_of(call, &record.cpu);
+	sky_record_put(sky, SKY_RECORD_GONE, &record, sizeof(record), NULL, 0);
+}
+
+/* exit ends a thread; the space is monitored as long as one of its processes lives. */
+static void process_exits(struct sky_vcpu *sky, struct sky_process *process,
+			  const struct sky_call *call)
+{
+	bool last = call->rule->kind == SKY_RULE_EXIT_GROUP || !process->threads;
+
+	gone_record(sky, call, last);
+	if (!last)
+		process->threads--;
+	else if (!--process->users)
+		sky_process_end(sky, process, SKY_WHY_ENDED);
+}
+
+/* Where a buffer ended: what comes next may go on from there. */
+static void run_store(struct sky_file *file, const struct sky_hasher *hasher, u64 offset)
+{
+	bool known = offset != SKY_OFFSET_UNKNOWN && hasher->whole && !hasher->cut;
+
+	file->run_offset = known ? hasher->offset : SKY_OFFSET_UNKNOWN;
+	file->run_state = hasher->state;
+}
+
+/*
+ * With the lock: the process that makes the call, or NULL where it is not (or no
+ * longer) monitored.
+ */
+static struct sky_process *caller(struct sky_vcpu *sky, struct sky_call *call)
+{
+	call->owner = sky_process_in(sky->vm, call->space);
+	call->process = sky_process_of(sky->vm, call->space, call->fs_base);
+	if (!call->process) {
+		sky_count(sky->vm, SKY_COUNT_exit_idle);
+		sky_sync(sky);
+	}
+	return call->process;
+}
+
+static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, unsigned int length)
+{
+	struct sky_call *call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
+	struct kvm_vcpu *vcpu = sky->vcpu;
+
+	if (!call)
+		return NULL;
+	call->space = sky_space_now(sky);
+	call->stack = kvm_rsp_read(vcpu);
+	call->fs_base = sky_fs_base(vcpu);
+	call->rip = kvm_rip_read(vcpu);
+	call->next_rip = call->rip + length;
+	call->number = kvm_rax_read(vcpu);
+	call->flags = flags;
+	if (flags & SKY_CALL_COMPAT)
+		sky_count(sky->vm, SKY_COUNT_compat);
+	call->vcpu = vcpu->vcpu_id;
+	call->argument[0] = kvm_rdi_read(vcpu);
+	call->argument[1] = kvm_rsi_read(vcpu);
+	call->argument[2] = kvm_rdx_read(vcpu);
+	call->argument[3] = kvm_r10_read(vcpu);
+	call->argument[4] = kvm_r8_read(vcpu);
+	call->argument[5] = kvm_r9_read(vcpu);
+	call->rule = sky_rule_of(call);
+	return call;
+}
+
+/* The tables before the guest's memory is read: whose call it is, and where its data goes. */
+static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
+				   struct sky_file *file)
+{
+	struct sky_process *process;
+	enum sky_entry entry = SKY_ENTRY_IDLE;
+
+	mutex_lock(&sky->vm->lock);
+	process = caller(sky, call);
+	if (process)
+		entry = sky_insight(sky, process, call) ? SKY_ENTRY_INSIGHT : SKY_ENTRY_BEGINS;
+	if (entry == SKY_ENTRY_BEGINS) {
+		call->pid = process->pid;
+		call->tid = sky_thread_id(process, call->fs_base);
+		if (call->rule->fd)
+			call->file = sky_file_at(process, argument_of(call, call->rule->fd));
+		call->offset = sky_file_offset(call->file, call->rule, call->argument);
+	}
+	if (call->file) {
+		call->file->references++;
+		*file = *call->file;
+	}
+	mutex_unlock(&sky->vm->lock);
+	return entry;
+}
+
+/* ... and after that: the call is under way. False: it isn't remembered. */
+static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
+			const struct sky_hasher *hasher, const struct sky_gathered *got)
+{
+	struct sky_process *process = caller(sky, call);
+	struct sky_cpu cpu;
+
+	if (!process)
+		return false;
+	sky_count(sky->vm, SKY_COUNT_calls);
+	entry_record(sky, call, got);
+	if (call->file && call->rule->writes)
+		run_store(call->file, hasher, call->offset);
+	switch (call->rule->kind) {
+	case SKY_RULE_EXIT:
+	case SKY_RULE_EXIT_GROUP:
+		process_exits(sky, process, call);
+		return false;
+	case SKY_RULE_SIGRETURN:
+		return false;
+	case SKY_RULE_UNCOVERED:
+		sky_count(sky->vm, SKY_COUNT_uncovered);
+		break;
+	case SKY_RULE_FORK:
+		sky_fork_begin(sky, process, call);
+		break;
+	case SKY_RULE_EXEC:
+		if (sky_exec_begin(sky, process, call, sky->path, got->path))
+			sky_count(sky->vm, SKY_COUNT_children_lost);
+		break;
+	default:
+		break;
+	}
+	cpu_of(call, &cpu);
+	call_add(sky, call, &cpu);
+	return true;
+}
+
+enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, unsigned int length)
+{
+	struct sky_call *call = call_now(sky, flags, length);
+	struct sky_gathered got = {};
+	struct sky_hasher hasher = {};
+	enum sky_entry entry;
+	struct sky_file file;
+	bool kept;
+
+	if (!call) {
+		sky_count(sky->vm, SKY_COUNT_calls_refused);
+		return SKY_ENTRY_BEGINS;
+	}
+	entry = call_look_up(sky, call, &file);
+	if (entry != SKY_ENTRY_BEGINS) {
+		kfree(call);
+		return entry;
+	}
+	if (call->rule->kind == SKY_RULE_FORK)
+		describe_child(sky, call);
+	got.path = gather_path(sky, call, call->rule->path, sky->path, &got);
+	got.path2 = gather_path(sky, call, call->rule->path2, sky->path2, &got);
+	if (call->rule->reads || call->rule->writes)
+		gather_data(sky, call, call->file ? &file : NULL, U64_MAX, call->rule->writes,
+			    &hasher, &got);
+	else if (call->rule->kind == SKY_RULE_SUBMIT)
+		sky_submitted(sky, call, &got);
+	mutex_lock(&sky->vm->lock);
+	kept = call_begins(sky, call, &hasher, &got);
+	sky_sync(sky);
+	if (!kept)
+		call_free(call);
+	mutex_unlock(&sky->vm->lock);
+	return SKY_ENTRY_BEGINS;
+}
+
+static void exit_record(struct sky_vcpu *sky, const struct sky_call *call, s64 result, u64 flags,
+			u16 way, const struct sky_gathered *got)
+{
+	struct sky_exit_record record = {
+		.result = result,
+		.file_offset = call->rule->reads ? call->offset : SKY_OFFSET_UNKNOWN,
+		.written_offset = SKY_OFFSET_UNKNOWN,
+		.number = call->number,
+		.abi = call->abi,
+		.flags = call->flags | (got->cut ? SKY_CALL_CUT : 0),
+		.carry = flags & X86_EFLAGS_CF,
+		.way = way,
+		.requests = got->requests,
+		.sums = got->sums,
+		.unread = got->unread,
+	};
+	const struct sky_part parts[] = {
+		{sky->words, got->requests * SKY_REQUEST_WORDS * sizeof(u64)},
+		{sky->sums, got->sums * sizeof(u64)},
+	};
+
+	cpu_of(call, &record.cpu);
+	sky_record_put(sky, SKY_RECORD_EXIT, &record, sizeof(record), parts, ARRAY_SIZE(parts));
+}
+
+/*
+ * With the lock: the call that ends here is taken out of the table. A guest whose
+ * parent comes back was killed: it is the parent's call then.
+ */
+static struct sky_call *call_ends(struct sky_vcpu *sky, u64 rip, u64 stack, s64 result)
+{
+	struct sky_process *process;
+	struct sky_call *call;
+	struct sky_cpu cpu;
+
+	sky_cpu_now(sky, &cpu, stack, 0, 0);
+	process = sky_process_of(sky->vm, cpu.space, cpu.fs_base);
+	if (sky_insight_returns(process, &cpu, rip))
+		return NULL;
+	call = call_find(sky, process, &cpu);
+	if (!call && process->host && result)
+		call = call_find(sky, process->host, &cpu);
+	if (!call || (rip != call->next_rip && rip != call->rip)) {
+		sky_count(sky->vm, SKY_COUNT_returns_unknown);
+		return NULL;
+	}
+	call_remove(sky->vm, call);
+	if (call->vcpu != sky->vcpu->vcpu_id)
+		sky_count(sky->vm, SKY_COUNT_returns_split);
+	return call;
+}
+
+/* What the result changes in the tables. */
+static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 result)
+{
+	const struct sky_rule *rule = call->rule;
+
+	sky_count(sky->vm, SKY_COUNT_returns);
+	if (rule->kind == SKY_RULE_FORK || rule->kind == SKY_RULE_EXEC)
+		sky_fork_end(sky, call, result);
+	sky_file_returned(sky->vm, call->process, call, result);
+	if (call->file && result > 0 && (rule->reads || rule->writes))
+		sky_file_moved(call->file, rule, call->argument, call->offset, result);
+	/* Less was written than was hashed. */
+	if (call->file && rule->writes && call->offset != SKY_OFFSET_UNKNOWN &&
+	    (result < 0 || call->file->run_offset != call->offset + result))
+		call->file->run_offset = SKY_OFFSET_UNKNOWN;
+}
+
+static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 result, u64 flags,
+			   u16 way)
+{
+	bool reads = call->rule->reads && result > 0 && way != SKY_WAY_RESTART;
+	struct sky_gathered got = {};
+	struct sky_hasher hasher;
+	struct sky_file file;
+
+	if (reads) {
+		mutex_lock(&sky->vm->lock);
+		if (call->file)
+			file = *call->file;
+		mutex_unlock(&sky->vm->lock);
+		gather_data(sky, call, call->file ? &file : NULL, result, true, &hasher, &got);
+	} else if (call->rule->kind == SKY_RULE_EVENTS && way != SKY_WAY_RESTART) {
+		sky_events_taken(sky, call, &got, result);
+	}
+	exit_record(sky, call, result, flags, way, &got);
+	mutex_lock(&sky->vm->lock);
+	if (reads && call->file)
+		run_store(call->file, &hasher, call->offset);
+	call_free(call);
+	mutex_unlock(&sky->vm->lock);
+}
+
+bool sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way)
+{
+	struct sky_vm *vm = sky->vm;
+	s64 result = kvm_rax_read(sky->vcpu);
+	struct sky_call *call = NULL;
+	bool child = false;
+
+	mutex_lock(&vm->lock);
+	if (sky_process_in(vm, sky_space_now(sky))) {
+		call = call_ends(sky, rip, stack, result);
+		if (call && rip == call->rip) {
+			way = SKY_WAY_RESTART;
+			sky_count(vm, SKY_COUNT_restarts);
+			sky_fork_end(sky, call, -EINTR); /* no child has begun */
+		} else if (call) {
+			call_returned(sky, call, result);
+		}
+	} else if (sky->watching) {
+		child = sky_first_return(sky, rip, stack);
+		sky->watching = false;
+	}
+	sky_sync(sky);
+	mutex_unlock(&vm->lock);
+	if (call)
+		call_tell_exit(sky, call, result, flags, way);
+	return call || child;
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * SYSCALL and SYSRET, which #UD while EFER.SCE is hidden, and IRET, where it is
+ * intercepted: what the processor would have done (AMD64 Architecture Programmer's
+ * Manual, volume 3), and the call or return that it means.
+ *
+ * What is out of the ordinary (prefixes, compatibility mode's IRET, another
+ * segment than Linux's and FreeBSD's) is left to KVM's emulator or to the hardware.
+ */
+#include <linux/kvm_host.h>
+
+#include "irq.h"
+#include "kvm_cache_regs.h"
+#include "kvm_emulate.h"
+#include "mmu.h"
+#include "x86.h"
+#include "sky_kvm.h"
+
+#define INSTRUCTION_MAX	 15
+#define REX_FIRST	 0x40
+#define REX_LAST	 0x4f
+#define REX_W		 BIT(3)
+#define SYSRET_FLAGS	 0x3c7fd7ul /* that it can load: neither RF nor VM */
+#define SELECTOR_RPL	 3
+
+u64 sky_fs_base(struct kvm_vcpu *vcpu)
+{
+	return static_call(kvm_x86_get_segment_base)(vcpu, VCPU_SREG_FS);
+}
+
+static u64 msr(struct kvm_vcpu *vcpu, u32 index)
+{
+	struct msr_data msr = {.index = index, .host_initiated = true};
+
+	return static_call(kvm_x86_get_msr)(vcpu, &msr) ? 0 : msr.data;
+}
+
+/* The flat segments that these instructions load without looking at the tables. */
+static void set_segment(struct kvm_vcpu *vcpu, int which, u16 selector, bool is_64_bit)
+{
+	bool code = which == VCPU_SREG_CS;
+	struct kvm_segment segment = {
+		.limit = 0xffffffff,
+		.selector = selector,
+		.type = code ? 0xb : 0x3, /* accessed; readable or writable */
+		.s = 1,
+		.dpl = selector & SELECTOR_RPL,
+		.present = 1,
+		.g = 1,
+		.l = code && is_64_bit,
+		.db = !code || !is_64_bit,
+	};
+
+	static_call(kvm_x86_set_segment)(vcpu, &segment, which);
+}
+
+static void go_to(struct kvm_vcpu *vcpu, u64 rip, u64 flags)
+{
+	kvm_rip_write(vcpu, rip);
+	kvm_set_rflags(vcpu, flags | X86_EFLAGS_FIXED);
+	static_call(kvm_x86_set_interrupt_shadow)(vcpu, 0);
+}
+
+/* A trap flag that is loaded this way takes effect at once. */
+static void trap(struct kvm_vcpu *vcpu, u64 flags)
+{
+	if (flags & X86_EFLAGS_TF)
+		kvm_queue_exception_p(vcpu, DB_VECTOR, DR6_BS);
+}
+
+static bool syscall(struct sky_vcpu *sky, unsigned int length)
+{
+	struct kvm_vcpu *vcpu = sky->vcpu;
+	u64 flags = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF, star = msr(vcpu, MSR_STAR);
+	u16 selector = (star >> 32) & ~SELECTOR_RPL;
+	bool is_64_bit = is_64_bit_mode(vcpu);
+	enum sky_entry entry = SKY_ENTRY_BEGINS;
+	u64 now;
+
+	sky_count(sky->vm, SKY_COUNT_exit_syscall);
+	if (static_call(kvm_x86_get_cpl)(vcpu) == 3)
+		entry = sky_call_enter(sky, is_64_bit ? 0 : SKY_CALL_COMPAT, length);
+	if (entry == SKY_ENTRY_IDLE)
+		return true; /* it isn't hidden any more: once again */
+	if (entry == SKY_ENTRY_INSIGHT)
+		length = 0;
+	kvm_rcx_write(vcpu, is_64_bit ? kvm_rip_read(vcpu) + length :
+					(u32)(kvm_rip_read(vcpu) + length));
+	kvm_r11_write(vcpu, flags);
+	set_segment(vcpu, VCPU_SREG_CS, selector, true);
+	set_segment(vcpu, VCPU_SREG_SS, selector + 8, false);
+	now = flags & ~msr(vcpu, MSR_SYSCALL_MASK);
+	go_to(vcpu, msr(vcpu, is_64_bit ? MSR_LSTAR : MSR_CSTAR), now);
+	trap(vcpu, now);
+	return true;
+}
+
+static bool sysret(struct sky_vcpu *sky, bool is_64_bit)
+{
+	struct kvm_vcpu *vcpu = sky->vcpu;
+	u64 rip = kvm_rcx_read(vcpu), flags = kvm_r11_read(vcpu) & SYSRET_FLAGS;
+	u16 selector = msr(vcpu, MSR_STAR) >> 48;
+
+	if (static_call(kvm_x86_get_cpl)(vcpu) || (is_64_bit && is_noncanonical_address(rip, vcpu))) {
+		kvm_inject_gp(vcpu, 0);
+		return true;
+	}
+	if (!is_64_bit)
+		rip = (u32)rip;
+	sky_count(sky->vm, SKY_COUNT_exit_sysret);
+	sky_user_return(sky, rip, kvm_rsp_read(vcpu), flags, SKY_WAY_SYSRET);
+	set_segment(vcpu, VCPU_SREG_CS, (is_64_bit ? selector + 16 : selector) | 3, is_64_bit);
+	set_segment(vcpu, VCPU_SREG_SS, (selector + 8) | 3, false);
+	go_to(vcpu, rip, flags);
+	trap(vcpu, flags);
+	return true;
+}
+
+/* Prefixes that change nothing about SYSCALL and SYSRET but its length. */
+static bool is_idle_prefix(u8 byte)
+{
+	static const u8 idle[] = {0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
+
+	return memchr(idle, byte, sizeof(idle));
+}
+
+/* 0: the processor can't have read that much either. */
+static bool fetch(struct kvm_vcpu *vcpu, unsigned int at, u8 *byte)
+{
+	struct x86_exception exception;
+
+	return at < INSTRUCTION_MAX &&
+	       !kvm_read_guest_virt(vcpu, kvm_get_linear_rip(vcpu) + at, byte, 1, &exception);
+}
+
+bool __sky_undefined_instruction(struct kvm_vcpu *vcpu)
+{
+	struct sky_vcpu *sky = sky_vcpu_of(vcpu);
+	unsigned int at = 0;
+	u8 byte, rex = 0;
+
+	if (!sky || !sky->hidden || is_guest_mode(vcpu) || !is_long_mode(vcpu) ||
+	    !(vcpu->arch.efer & EFER_SCE))
+		return false;
+	sky->begun_ns = ktime_get_ns();
+	if (!fetch(vcpu, at++, &byte))
+		return false;
+	while (is_idle_prefix(byte))
+		if (!fetch(vcpu, at++, &byte))
+			return false;
+	if (byte >= REX_FIRST && byte <= REX_LAST && is_64_bit_mode(vcpu)) {
+		rex = byte;
+		if (!fetch(vcpu, at++, &byte))
+			return false;
+	}
+	if (byte != 0x0f || !fetch(vcpu, at++, &byte))
+		return false;
+	if (byte == 0x05)
+		return syscall(sky, at);
+	return byte == 0x07 && sysret(sky, rex & REX_W);
+}
+
+/* What IRET takes from the stack. */
+struct iret_frame {
+	u64 rip, cs, flags, rsp, ss;
+};
+
+/* The hardware does it; should the intercept be needed on, the next exit sets it again. */
+static bool iret_native(struct sky_vcpu *sky)
+{
+	sky_count(sky->vm, SKY_COUNT_exit_iret_native);
+	sky_iret_native(sky);
+	return true;
+}
+
+static bool iret_to_kernel(struct sky_vcpu *sky, const struct iret_frame *frame)
+{
+	struct kvm_vcpu *vcpu = sky->vcpu;
+	struct kvm_segment cs, ss;
+
+	static_call(kvm_x86_get_segment)(vcpu, &cs, VCPU_SREG_CS);
+	static_call(kvm_x86_get_segment)(vcpu, &ss, VCPU_SREG_SS);
+	/* A null SS is what an interrupt from user mode left. */
+	if ((u16)frame->cs != cs.selector || ((u16)frame->ss && (u16)frame->ss != cs.selector + 8))
+		return iret_native(sky);
+	if ((u16)frame->ss) {
+		set_segment(vcpu, VCPU_SREG_SS, frame->ss, false);
+	} else if (ss.selector) {
+		ss = (struct kvm_segment){.unusable = 1};
+		static_call(kvm_x86_set_segment)(vcpu, &ss, VCPU_SREG_SS);
+	}
+	sky_count(sky->vm, SKY_COUNT_exit_iret_kernel);
+	kvm_rsp_write(vcpu, frame->rsp);
+	go_to(vcpu, frame->rip, frame->flags);
+	return true;
+}
+
+static bool iret_to_user(struct sky_vcpu *sky, const struct iret_frame *frame)
+{
+	struct kvm_vcpu *vcpu = sky->vcpu;
+	u16 selector = msr(vcpu, MSR_STAR) >> 48;
+
+	bool call = sky_user_return(sky, frame->rip, frame->rsp, frame->flags, SKY_WAY_IRET);
+
+	sky_count(sky->vm, call ? SKY_COUNT_exit_iret_call : SKY_COUNT_exit_iret_interrupt);
+	if ((u16)frame->cs != ((selector + 16) | 3) || (u16)frame->ss != ((selector + 8) | 3))
+		return iret_native(sky);
+	set_segment(vcpu, VCPU_SREG_CS, frame->cs, true);
+	set_segment(vcpu, VCPU_SREG_SS, frame->ss, false);
+	kvm_rsp_write(vcpu, frame->rsp);
+	go_to(vcpu, frame->rip, frame->flags);
+	return true;
+}
+
+/* Flags that IRET loads at privilege level 0; VM never is set in long mode. */
+#define IRET_FLAGS (SYSRET_FLAGS | X86_EFLAGS_RF)
+
+bool __sky_iret(struct kvm_vcpu *vcpu)
+{
+	struct sky_vcpu *sky = sky_vcpu_of(vcpu);
+	struct x86_exception exception;
+	struct iret_frame frame;
+
+	/* While NMIs are masked the intercept is KVM's. */
+	if (!sky || is_guest_mode(vcpu) || vcpu->arch.hflags & HF_NMI_MASK)
+		return false;
+	sky->begun_ns = ktime_get_ns();
+	if (static_call(kvm_x86_get_cpl)(vcpu) || !is_64_bit_mode(vcpu) ||
+	    kvm_get_rflags(vcpu) & X86_EFLAGS_NT ||
+	    kvm_read_guest_virt(vcpu, kvm_rsp_read(vcpu), &frame, sizeof(frame), &exception) ||
+	    is_noncanonical_address(frame.rip, vcpu) || frame.flags & ~(IRET_FLAGS | X86_EFLAGS_FIXED))
+		return iret_native(sky);
+	return (frame.cs & SELECTOR_RPL) == 3 ? iret_to_user(sky, &frame) :
+						iret_to_kernel(sky, &frame);
+}
+EXPORT_SYMBOL_GPL(__sky_iret);

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sky's state beside KVM's: virtual machines, virtual CPUs, monitored processes,
+ * their files, and calls under way.
+ *
+ * A process is an address space (paper, section 3.1.1); a call under way is found
+ * by address space, user stack pointer and thread pointer, on whatever virtual
+ * CPU it returns (section 4.2). All of a virtual machine's tables are under its
+ * one lock; the guest's memory is read and hashed without it.
+ *
+ * Nothing a guest does makes these tables grow beyond the limits below.
+ */
+#ifndef __KVM_X86_SKY_KVM_H
+#define __KVM_X86_SKY_KVM_H
+
+#include <linux/hashtable.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+
+#include "sky.h"
+#include "sky_source.h"
+
+#define SKY_PROCESSES_MAX 1024
+#define SKY_CALLS_MAX	  8192
+#define SKY_FORKS_MAX	  256
+#define SKY_FILES_MAX	  4096 /* of a process */
+#define SKY_THREADS_MAX	  4096 /* of a process */
+#define SKY_CANDIDATES	  8
+#define SKY_WORDS_MAX	  (SKY_LENGTHS_MAX + SKY_REQUESTS_MAX * SKY_REQUEST_WORDS)
+/* Of a call: then its buffer is taken to be none. */
+#define SKY_UNREAD_MAX	  256
+/* A child that hasn't come by then was killed before it ran. */
+#define SKY_FORK_NS (10ull * NSEC_PER_SEC)
+
+/* Counted for each virtual machine; debugfs has them by these names. */
+enum sky_counter {
+	SKY_COUNT_exit_syscall, /* exits of the virtual CPU for Sky's sake, by kind */
+	SKY_COUNT_exit_sysret,
+	SKY_COUNT_exit_iret_call, /* the end of a call */
+	SKY_COUNT_exit_iret_interrupt, /* to user mode, of anything else */
+	SKY_COUNT_exit_iret_kernel,
+	SKY_COUNT_exit_iret_native, /* left to the hardware: a return may be missed */
+	SKY_COUNT_exit_space,
+	SKY_COUNT_exit_hypercall,
+	SKY_COUNT_exit_idle, /* an instruction that needs no emulation any more */
+	SKY_COUNT_calls,
+	SKY_COUNT_returns,
+	SKY_COUNT_returns_split, /* on another virtual CPU than the entry */
+	SKY_COUNT_restarts,
+	SKY_COUNT_abandoned, /* calls that never returned: another one took their place */
+	SKY_COUNT_calls_refused, /* no room to remember them */
+	SKY_COUNT_returns_unknown, /* to user mode, of no call: interrupts, signal handlers */
+	SKY_COUNT_compat, /* calls of 32-bit programs */
+	SKY_COUNT_uncovered, /* io_uring: data that no call shows */
+	SKY_COUNT_insights,
+	SKY_COUNT_insights_refused, /* seccomp, or a tracer */
+	SKY_COUNT_chunks,
+	SKY_COUNT_chunks_unread,
+	SKY_COUNT_texts_unread,
+	SKY_COUNT_processes,
+	SKY_COUNT_processes_refused,
+	SKY_COUNT_processes_vanished,
+	SKY_COUNT_children_lost, /* forks whose child was not found */
+	SKY_COUNT_hypercalls_refused,
+	SKY_COUNT_records_lost,
+	SKY_COUNTERS
+};
+
+/* An open file; shared by descriptors and processes as the guest shares it. */
+struct sky_file {
+	unsigned int references;
+	bool append;
+	bool told; /* an insight-call has asked which it is */
+	u64 position, end; /* SKY_OFFSET_UNKNOWN */
+	/* The chunk that the last call ended in: its checksum's state up to run_offset. */
+	u64 run_offset, run_state;
+};
+
+struct sky_files {
+	unsigned int references;
+	unsigned int count;
+	struct xarray at; /* struct sky_file, by descriptor */
+};
+
+/* A sequence of insight-calls, one at a time in a process. */
+struct sky_insight {
+	bool active;
+	bool seeks;
+	u64 stack, fs_base, rip; /* of the thread that is asked */
+	u64 rax, argument[6]; /* of its own call */
+	u64 since_ns;
+	u32 step, steps; /* put now; still to be put */
+	int fd;
+	struct sky_insight_record record; /* what is known so far */
+};
+
+struct sky_process {
+	struct hlist_node by_space;
+	u64 space;
+	u64 stack; /* some stack of it, and what the top page table has there */
+	u64 stack_table;
+	u32 pid; /* 0: not known */
+	u32 users; /* processes that share the space (CLONE_VM), with this */
+	u32 threads; /* that were made since it is monitored */
+	u32 threads_known;
+	u32 calls; /* under way in the space */
+	bool listed; /* in by_space */
+	struct xarray thread_ids; /* by thread pointer >> 3 */
+	struct sky_files *files;
+	/*
+	 * Children of vfork() have the space, and one thread of it, until they execute
+	 * a program: they are their host's guests, told by the thread pointer.
+	 */
+	struct list_head guests, of_host;
+	struct sky_process *host;
+	u64 fs_base;
+	struct sky_fork *birth; /* while it, or its number, is not known */
+	struct sky_fork *exec; /* of a program */
+	bool placed; /* its folder and program were asked for */
+	bool strict; /* must not make calls of other people's */
+	bool unasked; /* has no buffer for answers */
+	u64 buffer; /* for answers; 0: none yet */
+	struct sky_insight insight;
+	struct xarray reads; /* asynchronous, by control block (sky_aio.c) */
+	u32 read_count;
+};
+
+/* A child, or a new program, whose address space is not known yet. */
+struct sky_fork {
+	struct list_head all;
+	bool exec;
+	bool watched; /* for an unknown space: counted in watchers */
+	bool found; /* the space is known */
+	bool told; /* the parent's call has returned, or will not */
+	u64 since_ns;
+	u64 rip, stack, fs_base; /* where a child begins */
+	u64 flags; /* of clone */
+	u64 space; /* of the parent */
+	u64 candidate[SKY_CANDIDATES]; /* exec: spaces that were loaded right after the old one */
+	u32 candidates; /* ever */
+	struct sky_cpu parent;
+	u64 child_space;
+	u32 child_pid;
+	struct sky_process *process; /* the child, or who executes */
+	u32 path_bytes;
+	char *path; /* exec */
+};
+
+struct sky_call {
+	struct hlist_node by_thread;
+	struct list_head age;
+	u64 space, stack, fs_base;
+	u64 rip, next_rip;
+	u64 argument[6];
+	u32 number;
+	u16 abi, flags;
+	int vcpu;
+	u32 pid, tid;
+	struct sky_process *process; /* whose */
+	struct sky_process *owner; /* of the space */
+	struct sky_file *file; /* that it reads or writes */
+	struct sky_fork *fork;
+	const struct sky_rule *rule;
+	u64 offset; /* of its first byte in that file */
+	/* clone, clone3 */
+	u64 clone_flags, child_stack, child_fs_base;
+};
+
+struct sky_vm {
+	struct list_head all;
+	struct kvm *kvm;
+	unsigned int vcpus;
+	struct list_head vcpu_list; /* under lock */
+	struct mutex lock;
+	bool monitoring;
+	bool in_use; /* holds a count of sky_in_use */
+	unsigned int process_count, call_count, fork_count;
+	unsigned int watchers; /* forks that wait for a space */
+	bool pti; /* user and kernel mode have a CR3 each, bit 12 apart */
+	DECLARE_HASHTABLE(processes, 8);
+	DECLARE_HASHTABLE(calls, 8);
+	struct list_head calls_by_age;
+	struct list_head forks;
+	struct dentry *counters_file;
+	atomic64_t counter[SKY_COUNTERS];
+};
+
+struct sky_vcpu {
+	struct hlist_node by_vcpu;
+	struct list_head of_vm;
+	struct kvm_vcpu *vcpu;
+	struct sky_vm *vm;
+	struct sky_source source;
+	bool registered;
+	/* Only the virtual CPU's own thread touches what follows. */
+	bool hidden; /* EFER.SCE */
+	bool watching; /* for the first return to user mode in an unknown space */
+	u64 space; /* loaded last, while monitoring */
+	u64 begun_ns; /* when the exit that is handled began */
+	u64 *sums; /* room for SKY_SUMS_MAX */
+	u64 *words; /* room for a record's other arrays */
+	char *path, *path2; /* room for SKY_PATH_BYTES */
+};
+
+/* What a call does with buffers and paths; argument numbers from 1, 0: none. */
+struct sky_rule {
+	u8 fd, fd2;
+	u8 buffer, bytes; /* or: */
+	u8 vector, vectors;
+	u8 offset; /* none: the descriptor's position */
+	u8 path, path2;
+	bool reads, writes;
+	u8 kind; /* enum sky_rule_kind */
+};
+
+enum sky_rule_kind {
+	SKY_RULE_PLAIN,
+	SKY_RULE_OPEN,
+	SKY_RULE_CLOSE,
+	SKY_RULE_CLOSE_RANGE,
+	SKY_RULE_DUP,
+	SKY_RULE_DUP2,
+	SKY_RULE_FCNTL,
+	SKY_RULE_SEEK,
+	SKY_RULE_FORK,
+	SKY_RULE_EXEC,
+	SKY_RULE_EXIT,
+	SKY_RULE_EXIT_GROUP,
+	SKY_RULE_SIGRETURN,
+	SKY_RULE_FORGET, /* moves the position by itself */
+	SKY_RULE_TRUNCATE,
+	SKY_RULE_MAP,
+	SKY_RULE_SECCOMP,
+	SKY_RULE_PRCTL,
+	SKY_RULE_PTRACE,
+	SKY_RULE_SUBMIT,
+	SKY_RULE_EVENTS,
+	SKY_RULE_UNCOVERED,
+};
+
+static inline void sky_count(struct sky_vm *vm, enum sky_counter counter)
+{
+	atomic64_inc(&vm->counter[counter]);
+}
+
+static inline void sky_count_more(struct sky_vm *vm, enum sky_counter counter, u64 more)
+{
+	if (more)
+		atomic64_add(more, &vm->counter[counter]);
+}
+
+/* sky_vm.c */
+struct sky_vcpu *sky_vcpu_of(struct kvm_vcpu *vcpu);
+u64 sky_space(const struct sky_vm *vm, u64 cr3);
+u64 sky_space_now(struct sky_vcpu *sky);
+/* Makes the hardware intercept what the loaded space asks for; with vm->lock. */
+void sky_sync(struct sky_vcpu *sky);
+void sky_sync_all(struct sky_vm *vm);
+/* Lets the hardware do the IRET that was intercepted. */
+void sky_iret_native(struct sky_vcpu *sky);
+bool sky_recorded(const struct sky_vm *vm);
+
+/* sky_process.c; all with vm->lock */
+/* Spaces have got another name: that of vm->pti. */
+void sky_processes_rename(struct sky_vm *vm);
+void sky_calls_rename(struct sky_vm *vm);
+struct sky_process *sky_process_in(struct sky_vm *vm, u64 space);
+struct sky_process *sky_process_of(struct sky_vm *vm, u64 space, u64 fs_base);
+int sky_process_begin(struct sky_vcpu *sky, u32 pid, u32 tid);
+void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why);
+void sky_processes_end_all(struct sky_vcpu *sky);
+void sky_processes_free(struct sky_vm *vm);
+u32 sky_thread_id(const struct sky_process *process, u64 fs_base);
+void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid);
+void sky_fork_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
+void sky_fork_end(struct sky_vcpu *sky, struct sky_call *call, s64 result);
+int sky_exec_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call,
+		   const char *path, u32 bytes);
+/* The call that made it will not return as such. */
+void sky_fork_orphan(struct sky_vcpu *sky, struct sky_call *call);
+void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to);
+/* A return to user mode in a space that is not monitored: is it a child's first? */
+bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack);
+void sky_expire(struct sky_vcpu *sky);
+
+/* sky_file.c; all with vm->lock */
+struct sky_files *sky_files_new(void);
+struct sky_files *sky_files_copy(struct sky_files *files);
+void sky_files_put(struct sky_files *files);
+struct sky_file *sky_file_at(struct sky_process *process, int fd);
+void sky_file_put(struct sky_file *file);
+void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const struct sky_call *call,
+		       s64 result);
+
+/* Where the call's first byte goes or comes from; SKY_OFFSET_UNKNOWN. */
+u64 sky_file_offset(const struct sky_file *file, const struct sky_rule *rule, const u64 *argument);
+/* The call has moved `bytes` from there on. */
+void sky_file_moved(struct sky_file *file, const struct sky_rule *rule, const u64 *argument,
+		    u64 offset, u64 bytes);
+
+/* What insight-calls gave; NULL: they gave nothing. */
+void sky_file_told(struct sky_process *process, int fd, const struct sky_insight_record *record,
+		   bool seeks);
+/* A new program keeps what it doesn't close; which that is must be asked. */
+void sky_files_doubt(struct sky_files *files);
+
+/* sky_insight.c; with vm->lock */
+/* True: the registers are those of an insight-call, which is to return to where it is made. */
+bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
+bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu *cpu, u64 rip);
+
+/* sky_call.c */
+const struct sky_rule *sky_rule_of(const struct sky_call *call);
+enum sky_entry {
+	SKY_ENTRY_IDLE, /* not monitored: the processor can do it */
+	SKY_ENTRY_BEGINS,
+	SKY_ENTRY_INSIGHT, /* once again after an insight-call */
+};
+enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, unsigned int length);
+/*
+ * The guest is about to be in user mode at rip. True: it is the end of a call, or
+ * the beginning of a child.
+ */
+bool sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way);
+/* Those under way of a process, and in its space, will not return. */
+void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process);
+void sky_calls_free(struct sky_vm *vm);
+
+/* False: the space that is loaded is another process's now, for the old one was killed. */
+bool sky_process_lives(struct sky_vcpu *sky, const struct sky_process *process);
+
+/* sky_instruction.c */
+u64 sky_fs_base(struct kvm_vcpu *vcpu);
+
+/* sky_memory.c */
+struct sky_hasher {
+	struct sky_vcpu *sky;
+	u64 offset; /* of the next byte in the file */
+	u64 state; /* of the chunk's bytes so far */
+	bool whole; /* they begin where the chunk begins */
+	bool cut;
+	u32 room, sums, unread;
+	u64 *sum;
+};
+
+/* The page that the top page table of a space has for an address; 0: none, or not readable. */
+u64 sky_top_entry(struct sky_vcpu *sky, u64 space, u64 address);
+/* Copies what is in the guest's memory now; how many bytes that was. */
+size_t sky_read_user(struct sky_vcpu *sky, u64 address, void *to, size_t bytes);
+/* What is in the guest's memory now and may be written there; how many bytes that was. */
+size_t sky_write_user(struct sky_vcpu *sky, u64 address, const void *from, size_t bytes);
+/* The length of a text of less than `room` bytes; -1 where it is not readable to its end. */
+int sky_read_text(struct sky_vcpu *sky, u64 address, char *to, u32 room);
+void sky_hash_begin(struct sky_hasher *hasher, struct sky_vcpu *sky, u64 offset,
+		    const struct sky_file *file, u64 *sums, u32 room);
+void sky_hash(struct sky_hasher *hasher, u64 address, u64 bytes);
+void sky_hash_end(struct sky_hasher *hasher);
+
+/* What is gathered for a record of a call outside the lock: the arrays are the virtual CPU's. */
+struct sky_gathered {
+	u32 lengths, requests, sums, path, path2, unread;
+	bool cut;
+};
+
+void sky_gathered_add(struct sky_vcpu *sky, struct sky_gathered *got,
+		      const struct sky_hasher *hasher);
+
+/* sky_aio.c */
+void sky_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got);
+void sky_events_taken(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+		      s64 result);
+void sky_reads_free(struct sky_process *process);
+
+/* sky_record.c */
+void sky_cpu_now(struct sky_vcpu *sky, struct sky_cpu *cpu, u64 stack, u32 pid, u32 tid);
+/*
+ * Puts the record `from` of `fixed` bytes, with `parts` behind it, each filled up
+ * to a multiple of eight bytes, onto the virtual CPU's ring.
+ */
+struct sky_part {
+	const void *at;
+	u32 bytes;
+};
+void sky_record_put(struct sky_vcpu *sky, u16 kind, void *from, u32 fixed,
+		    const struct sky_part *parts, unsigned int count);
+void sky_record_monitor(struct sky_vcpu *sky, const struct sky_cpu *cpu, bool on, u32 why);
+void sky_record_switch(struct sky_vcpu *sky, u64 space, bool monitored, u32 pid);
+
+#endif

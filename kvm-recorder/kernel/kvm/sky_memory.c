@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A guest's user memory, read where it lies: hashed in place, never copied out.
+ * What the guest or the host does not have in memory at the moment is counted
+ * and left alone: nobody waits for a page because of the recorder.
+ *
+ * Chunks are hashed as the bytes of a file go by. A chunk's checksum is known if
+ * its bytes were seen from its beginning, in this call or in the calls before it
+ * (struct sky_file: small writes and reads in sequence add up).
+ */
+#include <linux/mm.h>
+
+#include "kvm_cache_regs.h"
+#include "mmu.h"
+#include "x86.h"
+#include "sky_hash.h"
+#include "sky_kvm.h"
+
+/* Bits of an address below those that the top page table translates. */
+#define TOP_SHIFT_4 39
+#define TOP_SHIFT_5 48
+
+#define CHUNK_MASK (SKY_CHUNK_BYTES - 1)
+
+/* As a user of that space would read it, whatever mode the virtual CPU is in. */
+static const void *page_get(struct kvm_vcpu *vcpu, u64 address, struct page **page)
+{
+	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
+	struct x86_exception exception;
+	unsigned long host;
+	gpa_t gpa;
+
+	if (is_noncanonical_address(address, vcpu))
+		return NULL;
+	gpa = mmu->gva_to_gpa(vcpu, mmu, address, PFERR_USER_MASK, &exception);
+	if (gpa == INVALID_GPA)
+		return NULL;
+	host = kvm_vcpu_gfn_to_hva(vcpu, gpa_to_gfn(gpa));
+	if (kvm_is_error_hva(host) || get_user_pages_fast_only(host, 1, 0, page) != 1)
+		return NULL;
+	return page_address(*page) + offset_in_page(gpa);
+}
+
+u64 sky_top_entry(struct sky_vcpu *sky, u64 space, u64 address)
+{
+	unsigned int shift = kvm_read_cr4_bits(sky->vcpu, X86_CR4_LA57) ? TOP_SHIFT_5 : TOP_SHIFT_4;
+	u64 entry, index = (address >> shift) & (PTRS_PER_PGD - 1);
+
+	if (kvm_vcpu_read_guest(sky->vcpu, space + index * sizeof(entry), &entry, sizeof(entry)))
+		return 0;
+	return entry & GENMASK_ULL(51, PAGE_SHIFT);
+}
+
+size_t sky_read_user(struct sky_vcpu *sky, u64 address, void *to, size_t bytes)
+{
+	size_t done = 0, part;
+	struct page *page;
+	const void *from;
+
+	while (done < bytes) {
+		part = min(bytes - done, PAGE_SIZE - offset_in_page(address + done));
+		from = page_get(sky->vcpu, address + done, &page);
+		if (!from)
+			break;
+		memcpy(to + done, from, part);
+		put_page(page);
+		done += part;
+	}
+	return done;
+}
+
+/* Within a page. */
+static bool write_part(struct kvm_vcpu *vcpu, u64 address, const void *from, size_t bytes)
+{
+	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
+	struct x86_exception exception;
+	gpa_t gpa;
+
+	if (is_noncanonical_address(address, vcpu))
+		return false;
+	gpa = mmu->gva_to_gpa(vcpu, mmu, address, PFERR_USER_MASK | PFERR_WRITE_MASK, &exception);
+	return gpa != INVALID_GPA && !kvm_vcpu_write_guest(vcpu, gpa, from, bytes);
+}
+
+size_t sky_write_user(struct sky_vcpu *sky, u64 address, const void *from, size_t bytes)
+{
+	size_t done = 0, part;
+
+	while (done < bytes) {
+		part = min(bytes - done, PAGE_SIZE - offset_in_page(address + done));
+		if (!write_part(sky->vcpu, address + done, from + done, part))
+			break;
+		done += part;
+	}
+	return done;
+}
+
+int sky_read_text(struct sky_vcpu *sky, u64 address, char *to, u32 room)
+{
+	u32 done = 0, part, length;
+
+	while (done < room) {
+		part = min_t(u32, room - done, PAGE_SIZE - offset_in_page(address + done));
+		part = sky_read_user(sky, address + done, to + done, part);
+		if (!part)
+			return -1;
+		length = strnlen(to + done, part);
+		done += length;
+		if (length < part)
+			return done;
+	}
+	return -1;
+}
+
+void sky_hash_begin(struct sky_hasher *hasher, struct sky_vcpu *sky, u64 offset,
+		    const struct sky_file *file, u64 *sums, u32 room)
+{
+	bool goes_on = file && offset != SKY_OFFSET_UNKNOWN && file->run_offset == offset;
+
+	*hasher = (struct sky_hasher){
+		.sky = sky,
+		.offset = offset == SKY_OFFSET_UNKNOWN ? 0 : offset,
+		.state = goes_on ? file->run_state : SKY_FNV_BASIS,
+		.sum = sums,
+		.room = room,
+	};
+	hasher->whole = !(hasher->offset & CHUNK_MASK) || goes_on;
+}
+
+static void push(struct sky_hasher *hasher, u64 sum)
+{
+	hasher->sum[hasher->sums++] = sum;
+	hasher->state = SKY_FNV_BASIS;
+	hasher->whole = true;
+}
+
+/* Whole chunks in whole pages go side by side. */
+static u64 hash_pages(struct sky_hasher *hasher, u64 address)
+{
+	struct page *page[SKY_HASH_LANES];
+	const u8 *from[SKY_HASH_LANES];
+	unsigned int got, i;
+
+	for (got = 0; got < SKY_HASH_LANES; got++) {
+		from[got] = page_get(hasher->sky->vcpu, address + got * PAGE_SIZE, page + got);
+		if (!from[got])
+			break;
+	}
+	if (got == SKY_HASH_LANES) {
+		sky_fnv1a_chunks(from, got, hasher->sum + hasher->sums);
+		hasher->sums += got;
+		hasher->offset += got * PAGE_SIZE;
+	}
+	for (i = 0; i < got; i++)
+		put_page(page[i]);
+	return got == SKY_HASH_LANES ? got * PAGE_SIZE : 0;
+}
+
+static u64 hash_part(struct sky_hasher *hasher, u64 address, u64 bytes)
+{
+	u64 left = SKY_CHUNK_BYTES - (hasher->offset & CHUNK_MASK);
+	struct page *page;
+	const void *from;
+
+	bytes = min3(bytes, left, (u64)PAGE_SIZE - offset_in_page(address));
+	if (hasher->whole) {
+		from = page_get(hasher->sky->vcpu, address, &page);
+		if (from) {
+			hasher->state = sky_fnv1a(hasher->state, from, bytes);
+			put_page(page);
+		} else {
+			hasher->whole = false;
+			hasher->unread++;
+		}
+	}
+	hasher->offset += bytes;
+	if (bytes == left)
+		push(hasher, hasher->whole ? hasher->state : SKY_SUM_UNKNOWN);
+	return bytes;
+}
+
+void sky_hash(struct sky_hasher *hasher, u64 address, u64 bytes)
+{
+	while (bytes) {
+		u64 done = 0;
+
+		if (hasher->sums + SKY_HASH_LANES >= hasher->room ||
+		    hasher->unread >= SKY_UNREAD_MAX) {
+			hasher->cut = true;
+			return;
+		}
+		if (!(hasher->offset & CHUNK_MASK) && !offset_in_page(address) &&
+		    bytes >= SKY_HASH_LANES * SKY_CHUNK_BYTES)
+			done = hash_pages(hasher, address);
+		if (!done)
+			done = hash_part(hasher, address, bytes);
+		address += done;
+		bytes -= done;
+		cond_resched();
+	}
+}
+
+/* H(x | 0^n) = H(x) * PRIME^n, for FNV-1a's step with a zero byte is its multiplication. */
+static u64 with_zeros(u64 state, unsigned int zeros)
+{
+	u64 power = SKY_FNV_PRIME;
+
+	for (; zeros; zeros >>= 1, power *= power)
+		if (zeros & 1)
+			state *= power;
+	return state;
+}
+
+void sky_hash_end(struct sky_hasher *hasher)
+{
+	u32 covered = hasher->offset & CHUNK_MASK;
+
+	if (!covered || hasher->cut || hasher->sums >= hasher->room)
+		return;
+	hasher->sum[hasher->sums++] = hasher->whole ?
+		with_zeros(hasher->state, SKY_CHUNK_BYTES - covered) : SKY_SUM_UNKNOWN;
+}

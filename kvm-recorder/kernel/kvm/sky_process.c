@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Monitored processes, and how their children and new programs become known.
+ *
+ * A child of fork() has an address space that nobody has told Sky of. While one
+ * is awaited, each unknown space that is loaded is watched until it first returns
+ * to user mode: a child does so where its parent made the call, with the parent's
+ * stack (or the one that it gave) and 0 in rax. A process that executes a program
+ * loads its new space right from the old one, and begins with all registers 0.
+ */
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "kvm_cache_regs.h"
+#include "x86.h"
+#include "sky_kvm.h"
+
+struct sky_process *sky_process_in(struct sky_vm *vm, u64 space)
+{
+	struct sky_process *process;
+
+	hash_for_each_possible(vm->processes, process, by_space, space)
+		if (process->space == space)
+			return process;
+	return NULL;
+}
+
+struct sky_process *sky_process_of(struct sky_vm *vm, u64 space, u64 fs_base)
+{
+	struct sky_process *process = sky_process_in(vm, space), *guest;
+
+again:
+	if (!process)
+		return NULL;
+	list_for_each_entry(guest, &process->guests, of_host) {
+		if (guest->fs_base == fs_base) {
+			process = guest;
+			goto again;
+		}
+	}
+	return process;
+}
+
+u32 sky_thread_id(const struct sky_process *process, u64 fs_base)
+{
+	void *entry = xa_load(&((struct sky_process *)process)->thread_ids, fs_base >> 3);
+
+	return entry ? xa_to_value(entry) : 0;
+}
+
+void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid)
+{
+	if (!tid || process->threads_known >= SKY_THREADS_MAX)
+		return;
+	if (!xa_is_err(xa_store(&process->thread_ids, fs_base >> 3, xa_mk_value(tid),
+				GFP_KERNEL_ACCOUNT)))
+		process->threads_known++;
+}
+
+static struct sky_process *process_new(struct sky_files *files)
+{
+	struct sky_process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
+
+	if (!process || !files) {
+		sky_files_put(files);
+		kfree(process);
+		return NULL;
+	}
+	process->users = 1;
+	process->files = files;
+	xa_init(&process->thread_ids);
+	xa_init(&process->reads);
+	INIT_LIST_HEAD(&process->guests);
+	return process;
+}
+
+static void process_free(struct sky_process *process)
+{
+	struct sky_process *guest, *next;
+
+	list_for_each_entry_safe(guest, next, &process->guests, of_host)
+		process_free(guest);
+	if (process->host)
+		list_del(&process->of_host);
+	if (process->birth)
+		process->birth->process = NULL;
+	if (process->exec)
+		process->exec->process = NULL;
+	sky_files_put(process->files);
+	sky_reads_free(process);
+	xa_destroy(&process->thread_ids);
+	kfree(process);
+}
+
+/*
+ * A page table that a killed process left may become that of a process nobody
+ * monitors. No Linux process gives its stack away while it lives.
+ */
+bool sky_process_lives(struct sky_vcpu *sky, const struct sky_process *process)
+{
+	return sky_top_entry(sky, process->space, process->stack) == process->stack_table;
+}
+
+static void process_list(struct sky_vcpu *sky, struct sky_process *process, u64 space, u64 stack)
+{
+	struct sky_vm *vm = sky->vm;
+
+	process->stack = stack;
+	process->stack_table = sky_top_entry(sky, space, stack);
+	process->space = space;
+	if (process->birth)
+		process->birth->child_space = space;
+	process->listed = true;
+	hash_add(vm->processes, &process->by_space, space);
+	vm->process_count++;
+	sky_count(vm, SKY_COUNT_processes);
+}
+
+static void process_unlist(struct sky_vm *vm, struct sky_process *process)
+{
+	hash_del(&process->by_space);
+	process->listed = false;
+	vm->process_count--;
+}
+
+void sky_processes_rename(struct sky_vm *vm)
+{
+	struct sky_process *process;
+	struct hlist_node *next;
+	struct sky_fork *fork;
+	HLIST_HEAD(all);
+	int bucket;
+
+	hash_for_each_safe(vm->processes, bucket, next, process, by_space) {
+		hash_del(&process->by_space);
+		hlist_add_head(&process->by_space, &all);
+	}
+	hlist_for_each_entry_safe(process, next, &all, by_space) {
+		hlist_del(&process->by_space);
+		process->space = sky_space(vm, process->space);
+		hash_add(vm->processes, &process->by_space, process->space);
+	}
+	list_for_each_entry(fork, &vm->forks, all)
+		fork->space = sky_space(vm, fork->space);
+	sky_calls_rename(vm);
+}
+
+int sky_process_begin(struct sky_vcpu *sky, u32 pid, u32 tid)
+{
+	struct sky_vm *vm = sky->vm;
+	struct sky_process *process = sky_process_in(vm, sky_space_now(sky));
+	struct sky_cpu cpu;
+
+	if (process)
+		return 0;
+	if (vm->process_count >= SKY_PROCESSES_MAX) {
+		sky_count(vm, SKY_COUNT_processes_refused);
+		return -ENOSPC;
+	}
+	process = process_new(sky_files_new());
+	if (!process)
+		return -ENOMEM;
+	sky_cpu_now(sky, &cpu, kvm_rsp_read(sky->vcpu), pid, tid);
+	process->pid = pid;
+	sky_thread_told(process, cpu.fs_base, tid);
+	process_list(sky, process, cpu.space, cpu.stack);
+	sky_record_monitor(sky, &cpu, true, SKY_WHY_ASKED);
+	return 0;
+}
+
+void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why)
+{
+	struct sky_cpu cpu = {.space = process->space, .pid = process->pid};
+
+	sky_calls_end(sky, process);
+	if (process->listed) {
+		process_unlist(sky->vm, process);
+		sky_record_monitor(sky, &cpu, false, why);
+	}
+	if (why == SKY_WHY_VANISHED)
+		sky_count(sky->vm, SKY_COUNT_processes_vanished);
+	process_free(process);
+}
+
+void sky_processes_end_all(struct sky_vcpu *sky)
+{
+	struct sky_process *process;
+	struct hlist_node *next;
+	int bucket;
+
+	hash_for_each_safe(sky->vm->processes, bucket, next, process, by_space)
+		sky_process_end(sky, process, SKY_WHY_VANISHED);
+}
+
+static void fork_free(struct sky_vm *vm, struct sky_fork *fork)
+{
+	list_del(&fork->all);
+	vm->fork_count--;
+	vm->watchers -= fork->watched;
+	if (fork->process && fork->exec)
+		fork->process->exec = NULL;
+	else if (fork->process)
+		fork->process->birth = NULL;
+	kfree(fork->path);
+	kfree(fork);
+}
+
+void sky_processes_free(struct sky_vm *vm)
+{
+	struct sky_fork *fork, *next_fork;
+	struct sky_process *process;
+	struct hlist_node *next;
+	int bucket;
+
+	sky_calls_free(vm);
+	list_for_each_entry_safe(fork, next_fork, &vm->forks, all) {
+		process = fork->process;
+		fork_free(vm, fork);
+		if (process && !process->listed && !process->host)
+			process_free(process);
+	}
+	hash_for_each_safe(vm->processes, bucket, next, process, by_space) {
+		process_unlist(vm, process);
+		process_free(process);
+	}
+}
+
+static struct sky_fork *fork_new(struct sky_vcpu *sky, const struct sky_call *call)
+{
+	struct sky_vm *vm = sky->vm;
+	struct sky_fork *fork;
+
+	if (vm->fork_count >= SKY_FORKS_MAX)
+		return NULL;
+	fork = kzalloc(sizeof(*fork), GFP_KERNEL_ACCOUNT);
+	if (!fork)
+		return NULL;
+	fork->since_ns = sky->begun_ns;
+	fork->rip = call->next_rip;
+	fork->stack = call->child_stack;
+	fork->fs_base = call->child_fs_base;
+	fork->flags = call->clone_flags;
+	fork->space = call->space;
+	fork->parent = (struct sky_cpu){
+		.space = call->space,
+		.stack = call->stack,
+		.fs_base = call->fs_base,
+		.pid = call->pid,
+		.tid = call->tid,
+	};
+	list_add_tail(&fork->all, &vm->forks);
+	vm->fork_count++;
+	return fork;
+}
+
+static void watch(struct sky_vm *vm, struct sky_fork *fork, bool on)
+{
+	vm->watchers += on - fork->watched;
+	fork->watched = on;
+}
+
+/* Threads and children that share the space need nothing but their parent's result. */
+void sky_fork_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call)
+{
+	u64 flags = call->clone_flags;
+	bool shares = flags & CLONE_VM;
+	struct sky_process *child;
+	struct sky_fork *fork;
+
+	if (flags & CLONE_THREAD || (shares && (!(flags & CLONE_VFORK) || flags & CLONE_SETTLS)))
+		return;
+	fork = fork_new(sky, call);
+	if (!fork)
+		goto lost;
+	if (flags & CLONE_FILES) {
+		process->files->references++;
+		child = process_new(process->files);
+	} else {
+		child = process_new(sky_files_copy(process->files));
+	}
+	if (!child) {
+		fork_free(sky->vm, fork);
+		goto lost;
+	}
+	fork->process = child;
+	child->buffer = process->buffer;
+	child->strict = process->strict;
+	child->unasked = process->unasked;
+	child->placed = process->placed;
+	child->birth = fork;
+	call->fork = fork;
+	child->fs_base = call->child_fs_base;
+	if (!shares) {
+		watch(sky->vm, fork, true);
+		return;
+	}
+	fork->found = true;
+	fork->child_space = process->space;
+	child->space = process->space;
+	child->host = process;
+	list_add(&child->of_host, &process->guests);
+	return;
+lost:
+	sky_count(sky->vm, SKY_COUNT_children_lost);
+}
+
+static void fork_record(struct sky_vcpu *sky, const struct sky_fork *fork)
+{
+	struct sky_fork_record record = {
+		.cpu = fork->parent,
+		.flags = fork->flags,
+		.child_space = fork->child_space,
+		.child_stack = fork->stack,
+		.child_fs_base = fork->fs_base,
+		.child_pid = fork->child_pid,
+		.child_tid = fork->child_pid,
+	};
+
+	sky_record_put(sky, SKY_RECORD_FORK, &record, sizeof(record), NULL, 0);
+}
+
+/* Both sides are heard of. */
+static void fork_done(struct sky_vcpu *sky, struct sky_fork *fork)
+{
+	fork_record(sky, fork);
+	fork_free(sky->vm, fork);
+}
+
+static void fork_failed(struct sky_vcpu *sky, struct sky_fork *fork)
+{
+	struct sky_process *process = fork->process;
+	bool exec = fork->exec;
+
+	fork_free(sky->vm, fork);
+	if (process && !exec)
+		sky_process_end(sky, process, SKY_WHY_ENDED);
+}
+
+static void thread_begun(struct sky_vcpu *sky, struct sky_call *call, u32 tid)
+{
+	bool thread = call->clone_flags & CLONE_THREAD;
+	struct sky_process *process = call->process;
+	struct sky_fork_record record = {
+		.flags = call->clone_flags,
+		.child_space = call->space,
+		.child_stack = call->child_stack,
+		.child_fs_base = call->child_fs_base,
+		.child_pid = thread ? call->pid : tid,
+		.child_tid = tid,
+		.cpu = {
+			.space = call->space,
+			.stack = call->stack,
+			.fs_base = call->fs_base,
+			.pid = call->pid,
+			.tid = call->tid,
+		},
+	};
+
+	if (thread)
+		process->threads++;
+	else
+		process->users++;
+	sky_thread_told(process, call->child_fs_base, tid);
+	sky_record_put(sky, SKY_RECORD_FORK, &record, sizeof(record), NULL, 0);
+}
+
+/*
+ * A child of vfork() whose parent goes on executes a program, which hasn't begun
+ * yet, or was killed.
+ */
+static void guest_leaves(struct sky_vcpu *sky, struct sky_process *guest)
+{
+	if (!guest->host)
+		return;
+	if (!guest->exec) {
+		sky_process_end(sky, guest, SKY_WHY_VANISHED);
+		return;
+	}
+	list_del(&guest->of_host);
+	guest->host = NULL;
+}
+
+/* The parent's call has returned. */
+void sky_fork_end(struct sky_vcpu *sky, struct sky_call *call, s64 result)
+{
+	struct sky_fork *fork = call->fork;
+
+	call->fork = NULL;
+	if (!fork) {
+		if (result > 0 && call->clone_flags & CLONE_VM)
+			thread_begun(sky, call, result);
+		return;
+	}
+	if (result < 0 || fork->exec) {
+		fork_failed(sky, fork);
+		return;
+	}
+	fork->told = true;
+	fork->child_pid = result;
+	if (fork->process) {
+		fork->process->pid = result;
+		sky_thread_told(fork->process, fork->fs_base, result);
+		guest_leaves(sky, fork->process);
+	}
+	if (fork->found)
+		fork_done(sky, fork);
+}
+
+void sky_fork_orphan(struct sky_vcpu *sky, struct sky_call *call)
+{
+	struct sky_fork *fork = call->fork;
+
+	call->fork = NULL;
+	if (!fork)
+		return;
+	fork->told = true;
+	if (fork->exec) {
+		if (!fork->found)
+			fork_free(sky->vm, fork);
+	} else if (fork->found) {
+		fork_done(sky, fork);
+	}
+}
+
+int sky_exec_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call,
+		   const char *path, u32 bytes)
+{
+	struct sky_fork *fork;
+
+	if (process->exec)
+		return -EBUSY; /* two threads at once: one of them wins, whose name is not known */
+	fork = fork_new(sky, call);
+	if (!fork)
+		return -ENOMEM;
+	fork->exec = true;
+	fork->process = process;
+	fork->path = kmemdup(path, bytes, GFP_KERNEL_ACCOUNT);
+	fork->path_bytes = fork->path ? bytes : 0;
+	process->exec = fork;
+	call->fork = fork;
+	return 0;
+}
+
+/* From the space of a process that executes a program right to an unknown one. */
+void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to)
+{
+	struct sky_fork *fork;
+
+	list_for_each_entry(fork, &sky->vm->forks, all) {
+		if (fork->exec && fork->space == from && !fork->found) {
+			fork->candidate[fork->candidates++ % SKY_CANDIDATES] = to;
+			fork->since_ns = sky->begun_ns;
+			watch(sky->vm, fork, true);
+		}
+	}
+}
+
+/* What Linux gives to a new program (ELF_PLAT_INIT). */
+static bool registers_are_zero(struct kvm_vcpu *vcpu)
+{
+	unsigned int reg;
+
+	for (reg = VCPU_REGS_RAX; reg <= VCPU_REGS_R15; reg++)
+		if (reg != VCPU_REGS_RSP && kvm_register_read_raw(vcpu, reg))
+			return false;
+	return true;
+}
+
+static bool is_candidate(const struct sky_fork *fork, u64 space)
+{
+	unsigned int i;
+
+	for (i = 0; i < min_t(u32, fork->candidates, SKY_CANDIDATES); i++)
+		if (fork->candidate[i] == space)
+			return true;
+	return false;
+}
+
+static bool is_first_return(struct sky_vcpu *sky, const struct sky_fork *fork,
+			    const struct sky_cpu *cpu, u64 rip)
+{
+	if (!fork->watched)
+		return false;
+	if (fork->exec)
+		return is_candidate(fork, cpu->space) && registers_are_zero(sky->vcpu);
+	return fork->rip == rip && fork->stack == cpu->stack && fork->fs_base == cpu->fs_base &&
+	       !kvm_rax_read(sky->vcpu);
+}
+
+static void child_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sky_cpu *cpu)
+{
+	struct sky_process *child = fork->process;
+
+	process_list(sky, child, cpu->space, cpu->stack);
+	cpu->pid = child->pid;
+	cpu->tid = child->pid;
+	sky_record_monitor(sky, cpu, true, SKY_WHY_CHILD);
+	if (fork->told) {
+		child->pid = fork->child_pid;
+		fork_done(sky, fork);
+	}
+}
+
+/* The old space is gone, but where the process was another one's guest in it. */
+static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sky_cpu *cpu)
+{
+	struct sky_process *process = fork->process, *guest, *next;
+	struct sky_exec_record record = {.old_space = fork->space, .bytes = fork->path_bytes};
+	const struct sky_part name = {fork->path, fork->path_bytes};
+
+	sky_calls_end(sky, process);
+	list_for_each_entry_safe(guest, next, &process->guests, of_host)
+		sky_process_end(sky, guest, SKY_WHY_VANISHED);
+	if (process->host) {
+		list_del(&process->of_host);
+		process->host = NULL;
+	} else if (process->listed) {
+		process_unlist(sky->vm, process);
+	}
+	sky_files_doubt(process->files);
+	process->buffer = 0;
+	process->unasked = false;
+	process->placed = false;
+	process->insight.active = false;
+	sky_reads_free(process);
+	xa_destroy(&process->thread_ids);
+	process->threads = 0;
+	process->threads_known = 0;
+	process->users = 1;
+	sky_thread_told(process, cpu->fs_base, process->pid);
+	process_list(sky, process, cpu->space, cpu->stack);
+	cpu->pid = process->pid;
+	cpu->tid = process->pid;
+	record.cpu = *cpu;
+	sky_record_put(sky, SKY_RECORD_EXEC, &record, offsetof(struct sky_exec_record, name),
+		       &name, 1);
+	fork_free(sky->vm, fork);
+}
+
+bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack)
+{
+	struct sky_vm *vm = sky->vm;
+	struct sky_fork *fork;
+	struct sky_cpu cpu;
+
+	sky_cpu_now(sky, &cpu, stack, 0, 0);
+	list_for_each_entry(fork, &vm->forks, all) {
+		if (!is_first_return(sky, fork, &cpu, rip))
+			continue;
+		watch(vm, fork, false);
+		fork->found = true;
+		if (!fork->process || vm->process_count >= SKY_PROCESSES_MAX) {
+			sky_count(vm, SKY_COUNT_processes_refused);
+			return false;
+		}
+		if (fork->exec)
+			program_found(sky, fork, &cpu);
+		else
+			child_found(sky, fork, &cpu);
+		return true;
+	}
+	return false;
+}
+
+static struct sky_fork *overdue(struct sky_vcpu *sky)
+{
+	struct sky_fork *fork;
+
+	list_for_each_entry(fork, &sky->vm->forks, all)
+		if (fork->watched && sky->begun_ns - fork->since_ns > SKY_FORK_NS)
+			return fork;
+	return NULL;
+}
+
+/* What has not come was killed before it returned to user mode. */
+void sky_expire(struct sky_vcpu *sky)
+{
+	struct sky_process *process;
+	struct sky_fork *fork;
+
+	while ((fork = overdue(sky))) {
+		watch(sky->vm, fork, false);
+		fork->found = true;
+		sky_count(sky->vm, SKY_COUNT_children_lost);
+		process = fork->process;
+		if (fork->told && !fork->exec)
+			fork_done(sky, fork);
+		if (process)
+			sky_process_end(sky, process, SKY_WHY_VANISHED);
+	}
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What Sky needs of SVM: which instructions make a guest exit.
+ */
+#define pr_fmt(fmt) "SVM: " fmt
+
+#include <linux/kvm_host.h>
+
+#include "irq.h"
+#include "mmu.h"
+#include "kvm_cache_regs.h"
+#include "x86.h"
+#include "svm.h"
+#include "sky.h"
+
+/* Without nested paging KVM itself needs to see CR3 writes. */
+static void svm_intercept_space(struct kvm_vcpu *vcpu, bool on)
+{
+	struct vcpu_svm *svm = to_svm(vcpu);
+
+	if (on && !svm_is_intercept(svm, INTERCEPT_CR3_WRITE))
+		svm_set_intercept(svm, INTERCEPT_CR3_WRITE);
+	else if (!on && npt_enabled && svm_is_intercept(svm, INTERCEPT_CR3_WRITE))
+		svm_clr_intercept(svm, INTERCEPT_CR3_WRITE);
+}
+
+/* As long as NMIs are masked the intercept is KVM's, which waits for their handler's end. */
+static void svm_intercept_iret(struct kvm_vcpu *vcpu, bool on)
+{
+	struct vcpu_svm *svm = to_svm(vcpu);
+
+	if (vcpu->arch.hflags & HF_NMI_MASK)
+		return;
+	if (on && !svm_is_intercept(svm, INTERCEPT_IRET))
+		svm_set_intercept(svm, INTERCEPT_IRET);
+	else if (!on && svm_is_intercept(svm, INTERCEPT_IRET))
+		svm_clr_intercept(svm, INTERCEPT_IRET);
+}
+
+static const struct sky_vendor sky_svm = {
+	.intercept_space = svm_intercept_space,
+	.intercept_iret = svm_intercept_iret,
+};
+
+void sky_svm_init(void)
+{
+	sky_set_vendor(&sky_svm);
+}
