@@ -4,6 +4,7 @@
 # make check      every test           make bench   rates and ratios
 # make fuzz       long fuzzing         make deps    what apt has to install
 # make install    PREFIX=/usr/local DESTDIR=   make paper-table5   the paper's table 5
+# make lab-up, lab-shell, lab-check      the emulated host for the KVM recorder
 #
 # SANITIZE=1 (ASan and UBSan) and DEBUG=1 build into folders of their own; BUILD=DIR names another.
 
@@ -70,6 +71,8 @@ $(BUILD)/tests/unit/suite: $(UNIT:%.c=$(BUILD)/%.o) $(OBJECTS)
 
 $(FUZZERS) $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+include kvm-recorder/lab/lab.mk
 
 deps:
 	apt-get update

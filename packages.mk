@@ -17,6 +17,13 @@ FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
 	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq /usr/bin/gpg:gpg /usr/bin/gpg-agent:gpg-agent \
 	     /usr/src/glibc:glibc-source /usr/bin/xz:xz-utils
 
+# For the emulated host of kvm-recorder/lab: `make deps LAB=1` installs them too.
+LAB_FILES := /usr/bin/qemu-system-x86_64:qemu-system-x86 /bin/busybox:busybox-static /bin/cpio:cpio /sbin/depmod:kmod /sbin/dmsetup:dmsetup \
+	     /usr/bin/patch:patch /usr/lib/linux-kbuild-6.1:linux-headers-amd64 /usr/sbin/make-bcache:bcache-tools
+ifdef LAB
+FILES += $(LAB_FILES)
+endif
+
 PACKAGES := make $(foreach pair,$(LIBRARIES) $(FILES),$(lastword $(subst :, ,$(pair))))
 
 names := $(foreach pair,$(filter-out criterion:%,$(LIBRARIES)),$(firstword $(subst :, ,$(pair))))

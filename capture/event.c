@@ -347,23 +347,13 @@ const struct event_kind_info event_kinds[EVENT_KINDS] = {
 			.check = check_hint},
 };
 
-static const uint8_t widths[] = {
-	[FIELD_U8] = 1,	 [FIELD_U16] = 2, [FIELD_U32] = 4,  [FIELD_I32] = 4,
-	[FIELD_U64] = 8, [FIELD_I64] = 8, [FIELD_TEXT] = 0, [FIELD_WORDS] = 0,
-};
-
-unsigned field_width(enum field_type type)
-{
-	return widths[type];
-}
-
 /* Little-endian hosts only: a narrow value is the low bytes of a wide one. */
 uint64_t field_get(const struct event *event, const struct field *field)
 {
 	const char *at = (const char *)event + field->offset;
 	uint64_t value = 0;
 
-	memcpy(&value, at, widths[field->type]);
+	memcpy(&value, at, field_width(field->type));
 	if (field->type == FIELD_I32)
 		value = (uint64_t)(int64_t)(int32_t)value;
 	return value;
@@ -371,7 +361,7 @@ uint64_t field_get(const struct event *event, const struct field *field)
 
 void field_set(struct event *event, const struct field *field, uint64_t value)
 {
-	memcpy((char *)event + field->offset, &value, widths[field->type]);
+	memcpy((char *)event + field->offset, &value, field_width(field->type));
 }
 
 void event_init(struct event *event, enum event_kind kind)

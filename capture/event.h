@@ -404,7 +404,15 @@ extern const struct event_kind_info event_kinds[EVENT_KINDS];
 extern const struct field event_header[];
 
 /* Size in bytes of a value of a field of fixed width; 0 for texts and words. */
-unsigned field_width(enum field_type type);
+static inline unsigned field_width(enum field_type type)
+{
+	static const uint8_t widths[] = {
+		[FIELD_U8] = 1,	 [FIELD_U16] = 2, [FIELD_U32] = 4,  [FIELD_I32] = 4,
+		[FIELD_U64] = 8, [FIELD_I64] = 8, [FIELD_TEXT] = 0, [FIELD_WORDS] = 0,
+	};
+
+	return widths[type];
+}
 
 /* The field's value as a number, sign-extended where it is signed. */
 uint64_t field_get(const struct event *event, const struct field *field);

@@ -21,6 +21,8 @@
 
 const uint8_t stream_address[6] = {0x02, 'S', 'K', 'Y', 0, 0};
 
+#define BUFFER_BYTES (256u << 10) /* a system call for so much */
+
 #define PART_BYTES (STREAM_FRAME_BYTES - sizeof(struct stream_frame))
 
 struct stream_sink {
@@ -32,6 +34,7 @@ struct stream_sink {
 	char *encoded; /* one event */
 	size_t encoded_room;
 	char frame[STREAM_FRAME_BYTES];
+	char buffer[BUFFER_BYTES]; /* stdio's */
 };
 
 static int report(struct stream_sink *s)
@@ -157,6 +160,7 @@ struct sink *stream_create(int fd, const char *name)
 	if (!s || !file || !(s->name = strdup(name)))
 		goto no_memory;
 	s->sink.ops = &stream_ops;
+	setvbuf(file, s->buffer, _IOFBF, sizeof(s->buffer));
 	s->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, STREAM_SNAPLEN,
 						       PCAP_TSTAMP_PRECISION_NANO);
 	s->dumper = s->pcap ? pcap_dump_fopen(s->pcap, file) : NULL;

@@ -37,7 +37,7 @@ struct chosen {
 };
 
 struct component {
-	const char *kind;    /* "command", "cache", "import", "workload", "figure" */
+	const char *kind;    /* "command", "recorder", "cache", "import", "workload", "figure" */
 	const char *name;    /* as the user types it */
 	const char *summary; /* one line for `sky list` */
 	const char *source;  /* where it was published or specified; NULL if it is our own */

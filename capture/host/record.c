@@ -21,6 +21,7 @@
 #include "capture/convert.h"
 #include "capture/host/collector.h"
 #include "capture/host/recorder.h"
+#include "capture/record_command.h"
 #include "common/command.h"
 #include "common/error.h"
 #include "provenance.h"
@@ -201,7 +202,7 @@ static int start_recording(struct session *s)
 		.disk = s->requests,
 		.truth = s->truths,
 	};
-	struct provenance provenance;
+	struct attributes provenance;
 
 	volume_read_layout(&s->volume); /* before the probe could see it */
 	if (s->options->no_truth)
@@ -216,7 +217,7 @@ static int start_recording(struct session *s)
 			   s->probe ? NULL : s->no_truth);
 	s->sink = NULL; /* the collector's now */
 	s->collector = collector_start(&options, provenance.at, provenance.count);
-	provenance_free(&provenance);
+	attributes_free(&provenance);
 	return s->collector ? 0 : -1;
 }
 
@@ -419,5 +420,5 @@ static int record_run(int argc, char **argv)
 	return rc;
 }
 
-SKY_COMMAND(record, "record", "record a command's system calls and its disk's requests",
-	    record_run);
+SKY_RECORDER(host, "host", "a command's system calls and its disk's requests, by ptrace and FUSE",
+	     record_run);

@@ -209,7 +209,9 @@ static const struct argp argp = {
 	       "system as its working folder, and with its own standard input, output and error. "
 	       "The exit status is that of the command (128 + N when signal N ended it), or of the "
 	       "first --then that failed, or 1 when the recording is not whole. Needs root, "
-	       "/dev/fuse and loop devices; where BPF is not allowed there is no ground truth.",
+	       "/dev/fuse and loop devices; where BPF is not allowed there is no ground truth."
+	       "\n\nThis is the recorder that is taken unless the first word names another; `sky list "
+	       "recorder` shows them, and each has a help of its own, as in `sky record --kvm --help`.",
 };
 
 /* An image says itself what it holds. */

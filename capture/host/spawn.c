@@ -35,22 +35,36 @@ static void become(char *const argv[], const char *folder, bool quiet, pid_t par
 	_exit(EXIT_NOT_RUN);
 }
 
-int spawn_wait(char *const argv[], const char *folder, bool quiet)
+pid_t spawn_begin(char *const argv[], const char *folder, bool quiet)
 {
-	pid_t self = getpid(), pid, waited;
-	int status;
+	pid_t self = getpid(), pid = fork();
 
-	pid = fork();
 	if (pid < 0)
 		return fail_errno(errno, "cannot start a process for %s", argv[0]);
 	if (!pid)
 		become(argv, folder, quiet, self);
 	running_pid = pid;
+	return pid;
+}
+
+int spawn_end(pid_t pid, bool wait, int *status)
+{
+	pid_t waited;
+
 	do
-		waited = waitpid(pid, &status, 0);
+		waited = waitpid(pid, status, wait ? 0 : WNOHANG);
 	while (waited < 0 && errno == EINTR);
-	running_pid = 0;
-	return waited < 0 ? fail_errno(errno, "cannot wait for %s", argv[0]) : status;
+	if (waited)
+		running_pid = 0;
+	return waited < 0 ? fail_errno(errno, "cannot wait for process %d", (int)pid) : waited > 0;
+}
+
+int spawn_wait(char *const argv[], const char *folder, bool quiet)
+{
+	pid_t pid = spawn_begin(argv, folder, quiet);
+	int status;
+
+	return pid < 0 || spawn_end(pid, true, &status) < 0 ? -1 : status;
 }
 
 char *spawn_find(const char *name)

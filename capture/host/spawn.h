@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Programs that the recorder runs beside the command: mkfs and the preparation.
+ * Programs that a recorder runs: mkfs, the preparation, an untraced command.
  */
 #ifndef SKY_SPAWN_H
 #define SKY_SPAWN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * Runs argv to its end in a folder (NULL = where we are), without its standard
@@ -13,6 +14,11 @@
  * not be run. Dies with the recorder.
  */
 int spawn_wait(char *const argv[], const char *folder, bool quiet);
+
+/* The same in two steps: the process's number, or -1. */
+pid_t spawn_begin(char *const argv[], const char *folder, bool quiet);
+/* 1 and its wait status, 0 if it is running still (only without wait), or -1. */
+int spawn_end(pid_t pid, bool wait, int *status);
 
 /* The path of a program in $PATH or in /usr/sbin, to be freed; NULL = it is not there. */
 char *spawn_find(const char *name);

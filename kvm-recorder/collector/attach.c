@@ -66,3 +66,34 @@ void ring_detach(struct attached_ring *attached)
 	ring_unmap(&attached->ring);
 	close(attached->fd);
 }
+
+/* There may be more of them each time. */
+source_name *ring_sources(size_t *count)
+{
+	struct sky_sources list = {.count = 64};
+	source_name *names = NULL, *larger;
+	int fd = open_device(), rc = -1;
+	uint32_t room;
+
+	if (fd < 0)
+		return NULL;
+	do {
+		room = list.count;
+		larger = realloc(names, room * sizeof(*names));
+		if (!larger)
+			break;
+		names = larger;
+		list.names = (uintptr_t)names;
+		rc = ioctl(fd, SKY_SOURCES, &list);
+	} while (!rc && list.count > room);
+	close(fd);
+	if (rc || !larger) {
+		fail_errno(errno, "cannot ask " SKY_DEVICE " what there is to record");
+		free(names);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < list.count; i++)
+		names[i][SKY_RING_NAME_BYTES - 1] = '\0';
+	*count = list.count;
+	return names;
+}

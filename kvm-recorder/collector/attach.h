@@ -5,9 +5,12 @@
 #ifndef SKY_ATTACH_H
 #define SKY_ATTACH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "kvm-recorder/kernel/sky_ring.h"
+
+typedef char source_name[SKY_RING_NAME_BYTES];
 
 struct attached_ring {
 	struct sky_ring ring;
@@ -22,5 +25,11 @@ struct attached_ring {
 int ring_attach(struct attached_ring *attached, const char *name, uint64_t bytes);
 /* Ends that; what the ring holds still is gone. */
 void ring_detach(struct attached_ring *attached);
+
+/*
+ * What there is to record, to be freed; *count names. NULL after saying what is
+ * wrong.
+ */
+source_name *ring_sources(size_t *count);
 
 #endif

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# `sky record --kvm` where there is nothing to record: it says so, and leaves nothing.
+# What it records is tested in the emulated host (make lab-check).
+. "$(dirname "$0")/lib.sh"
+
+# says WHAT STATUS TEXT ARGUMENTS...: ends so and says that, and no file is left
+says() {
+	local what=$1 status=$2 text=$3 got=0
+	shift 3
+	"$SKY" record "$@" >"$T/out" 2>&1 || got=$?
+	if [ "$got" -ne "$status" ]; then not_ok "$what" "exit status $got"
+	elif ! grep -q -- "$text" "$T/out"; then not_ok "$what" "$(tail -n 1 "$T/out")"
+	elif [ -n "$(ls "$T"/t.* 2>/dev/null)" ]; then not_ok "$what" "left $(ls "$T"/t.*)"
+	else ok "$what"; fi
+}
+
+if [ -e /dev/sky ]; then
+	skip "no control device" "this machine has one"
+else
+	says "a machine without the control device is told of it" 1 "cannot open /dev/sky" --kvm none --disk a -o "$T/t.h5"
+	says "there is no list without it" 1 "cannot open /dev/sky" --kvm list
+fi
+says "a disk is needed without a virtual machine" 2 "name a disk" --kvm none -o "$T/t.h5"
+says "a place is needed" 2 "name the trace" --kvm 1 --disk a
+says "an archive is named .h5" 2 "must end in .h5" --kvm 1 -o "$T/t.pcap"
+says "a ring is a power of two" 2 "not a power of two" --kvm 1 --ring 5000 -o "$T/t.h5"
+says "rotated streams stay streams" 2 "without -o" --kvm 1 --rotate 1M --stream "$T/t.pcap" -o "$T/t.h5"
+says "the recorder has a help of its own" 0 "--rotate=BYTES" --kvm --help
+says "the host's recorder is the one that is taken otherwise" 0 "--mkfs-options" --help
+check "both are listed" test "$("$SKY" list recorder | grep -c -E '^  (host|kvm) ')" -eq 2
