@@ -71,6 +71,8 @@ $(BUILD)/tests/unit/suite: $(UNIT:%.c=$(BUILD)/%.o) $(OBJECTS)
 $(FUZZERS) $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+include kvm-recorder/guest/guest.mk
+
 deps:
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(PACKAGES)
