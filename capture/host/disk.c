@@ -175,27 +175,16 @@ static bool inside(const struct disk *disk, off_t offset, uint64_t bytes)
 	       (uint64_t)offset <= disk->options.bytes - bytes;
 }
 
-/* 0 or -errno; a file that is shorter than the disk is an error too. */
-static int read_backing(const struct disk *disk, uint8_t *data, size_t bytes, off_t offset)
+/*
+ * Reads or writes: 0 or -errno; a file that is shorter than the disk is an error too. What
+ * is written isn't changed.
+ */
+static int access_backing(const struct disk *disk, enum block_op op, uint8_t *data, size_t bytes,
+			  off_t offset)
 {
 	while (bytes) {
-		ssize_t done = pread(disk->backing, data, bytes, offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return done ? -errno : -EIO;
-		data += done;
-		bytes -= done;
-		offset += done;
-	}
-	return 0;
-}
-
-static int write_backing(const struct disk *disk, const char *data, size_t bytes, off_t offset)
-{
-	while (bytes) {
-		ssize_t done = pwrite(disk->backing, data, bytes, offset);
+		ssize_t done = op == BLOCK_WRITE ? pwrite(disk->backing, data, bytes, offset)
+						 : pread(disk->backing, data, bytes, offset);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -231,7 +220,7 @@ static void serve_read(fuse_req_t req, fuse_ino_t inode, size_t bytes, off_t off
 	}
 	if (recorded(&r))
 		block(&r, BLOCK_READ, offset, bytes, NULL);
-	rc = read_backing(r.disk, r.scratch->data, bytes, offset);
+	rc = access_backing(r.disk, BLOCK_READ, r.scratch->data, bytes, offset);
 	if (rc) {
 		complete(&r, rc, NULL);
 		fuse_reply_err(req, -rc);
@@ -259,7 +248,7 @@ static void serve_write(fuse_req_t req, fuse_ino_t inode, const char *data, size
 		d = digest(r.scratch, (const uint8_t *)data, offset, bytes);
 		block(&r, BLOCK_WRITE, offset, bytes, &d);
 	}
-	rc = write_backing(r.disk, data, bytes, offset);
+	rc = access_backing(r.disk, BLOCK_WRITE, (uint8_t *)data, bytes, offset);
 	complete(&r, rc, NULL);
 	if (rc) {
 		tell_write_error(r.disk, rc);
