@@ -16,7 +16,8 @@ const char *const chunk_class_names[] = {"unknown", "metadata", "data", "unconsu
 const char *const truth_source_names[] = {"none",	 "block-device", "btree",	  "file",
 					  "system-file", "user-page",	 "kernel-buffer", NULL};
 const char *const hint_reason_names[] = {
-	"none", "write-checksum", "read-checksum", "exclusion", "neighbour", "truth", "rule", "journal", "frame", NULL};
+	"none", "write-checksum", "read-checksum", "exclusion", "neighbour", "truth", "rule", "journal", "frame",
+	"application", NULL};
 const char *const dedup_hint_names[] = {"none", "unique", "copy", NULL};
 
 #define FIELD(n, t, s, m, ...)                                                                     \

@@ -130,6 +130,7 @@ enum hint_reason {
 	REASON_RULE,	       /* a rule of thumb of a baseline: size, flags, place */
 	REASON_JOURNAL,	       /* by its marker, or where the journal goes on */
 	REASON_FRAME,	       /* its frame was, or became, a page of a mapped file */
+	REASON_APPLICATION,    /* the call that wrote or read it bore this class */
 };
 
 enum dedup_hint { DEDUP_NONE, DEDUP_UNIQUE, DEDUP_COPY };

@@ -328,6 +328,7 @@ static json_t *result_json(const struct classification *c, const struct classify
 	json_object_set_new(result, "known_after_ns", tally_known_after(c->tally));
 	json_object_set_new(result, "dedup", tally_dedup(c->tally));
 	json_object_set_new(result, "journal", tally_journal(c->tally));
+	json_object_set_new(result, "application", tally_application(c->tally));
 	json_object_set_new(result, "only",
 			    options->pipeline.only ? json_string(options->pipeline.only)
 						   : json_null());

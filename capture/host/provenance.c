@@ -107,8 +107,11 @@ static void add_volume(struct provenance *p, const struct record_options *option
 	add(p, "size", "%llu", (unsigned long long)disk_bytes);
 	add_if(p, "mkfs_options", options->mkfs_options);
 	add_if(p, "mount_options", options->mount_options);
-	add(p, "mount_device", "%u:%u", major(volume->mount_device), minor(volume->mount_device));
-	add(p, "mount_point", "%s", volume->root);
+	if (!file_system_is_none(volume->fs)) {
+		add(p, "mount_device", "%u:%u", major(volume->mount_device),
+		    minor(volume->mount_device));
+		add(p, "mount_point", "%s", volume->root);
+	}
 	add(p, "disk.0.name", "%s", volume->loop.path);
 	add(p, "disk.0.bytes", "%llu", (unsigned long long)disk_bytes);
 	add_if(p, "disk.0.image", options->disk ? options->disk : options->keep);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "capture/convert.h"
+#include "capture/growing.h"
 #include "capture/host/collector.h"
 #include "capture/host/recorder.h"
 #include "common/command.h"
@@ -30,6 +31,7 @@
 #define CALL_RING_BYTES	 (32u << 20) /* a call may write 2 GiB: 4 MiB of checksums */
 #define OTHER_RING_BYTES (16u << 20)
 #define DISK_NUMBER	 0
+#define DISK_VARIABLE	 "SKY_DISK" /* what tells programs where the raw disk is */
 
 struct session {
 	const struct record_options *options;
@@ -92,6 +94,9 @@ static int check_folder(const char *path)
 
 static int check_machine(const struct record_options *options)
 {
+	if (options->to_output && isatty(STDOUT_FILENO))
+		return fail("a stream is nothing for a terminal; send it to a program, as in "
+			    "`sky record -o - -- CMD | sky watch -`");
 	if (geteuid())
 		return fail("recording mounts a file system and needs root; try `sudo sky record`");
 	if (access("/dev/fuse", R_OK | W_OK))
@@ -106,10 +111,23 @@ static int check_machine(const struct record_options *options)
 	return options->output ? check_folder(options->output) : 0;
 }
 
+/* Standard output is the stream's from now on; what would print there prints as errors do. */
+static int take_output(void)
+{
+	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static int open_stream(struct session *s)
 {
 	const struct record_options *o = s->options;
-	int fd = open(o->stream, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = o->to_output ? take_output()
+			      : open(o->stream, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st))
@@ -121,6 +139,7 @@ static int open_stream(struct session *s)
 			"--stream a file",
 			o->stream, o->output);
 	}
+	growing_announce(fd);
 	s->sink = stream_create(fd, o->stream);
 	return s->sink ? 0 : -1;
 }
@@ -165,10 +184,20 @@ static int start_volume(struct session *s)
 	s->volume.mount_options = o->mount_options;
 	if (volume_begin(&s->volume, s->folder) || volume_attach(&s->volume, s->disk))
 		return -1;
-	if (!o->disk && volume_format(&s->volume))
+	if (file_system_is_none(o->fs)) {
+		if (setenv(DISK_VARIABLE, s->volume.loop.path, true))
+			return fail_errno(errno, "cannot set %s", DISK_VARIABLE);
+	} else if (!o->disk && volume_format(&s->volume)) {
 		return -1;
+	}
 	s->formatted = true;
 	return volume_mount(&s->volume, false);
+}
+
+/* Where programs begin. */
+static const char *folder_of(const struct session *s)
+{
+	return file_system_is_none(s->volume.fs) ? "." : s->volume.root;
 }
 
 static int remount(struct session *s)
@@ -187,7 +216,7 @@ static int prepare(struct session *s)
 
 	if (!text)
 		return 0;
-	status = spawn_wait(argv, s->volume.root, false);
+	status = spawn_wait(argv, folder_of(s), false);
 	if (status > 0)
 		fail("the preparation %s; nothing was recorded", spawn_describe(status, how));
 	return status || check_stop() ? -1 : 0;
@@ -206,10 +235,12 @@ static int start_recording(struct session *s)
 	volume_read_layout(&s->volume); /* before the probe could see it */
 	if (s->options->no_truth)
 		s->no_truth = "--no-truth";
+	else if (file_system_is_none(s->volume.fs))
+		s->no_truth = "a raw disk has no file system that would know";
 	else
 		s->probe = truth_probe_start(s->volume.loop.device, DISK_NUMBER, s->truths,
 					     &s->no_truth);
-	if (!s->probe && !s->options->no_truth)
+	if (!s->probe && !s->options->no_truth && !file_system_is_none(s->volume.fs))
 		warn("there will be no ground truth: %s", s->no_truth);
 	options.probe = s->probe;
 	provenance_collect(&provenance, s->options, &s->volume, disk_bytes(s->disk),
@@ -235,7 +266,7 @@ static int mark(struct session *s, const char *name)
 /* Without the tracer, for comparison: only the disk is recorded. */
 static int run_untraced(struct session *s, char **command, int *status)
 {
-	*status = spawn_wait(command, s->volume.root, false);
+	*status = spawn_wait(command, folder_of(s), false);
 	return *status < 0 ? -1 : 0;
 }
 
@@ -243,9 +274,11 @@ static int run_traced(struct session *s, char **command, int *status)
 {
 	const struct tracer_options options = {
 		.command = command,
-		.folder = s->volume.root,
+		.folder = folder_of(s),
 		.mount_device = s->volume.mount_device,
 		.mount_id = s->volume.mount_id,
+		.raw_device = file_system_is_none(s->volume.fs) ? s->volume.loop.device : 0,
+		.raw_bytes = disk_bytes(s->disk),
 		.copy_offload = !s->options->refuse_offload,
 		.skip_misaligned = s->options->skip_misaligned,
 		.map_period_ns = s->options->map_period_ns,

@@ -25,6 +25,8 @@ struct tracer_options {
 	char **command;	       /* argv of CMD */
 	const char *folder;    /* its working folder */
 	uint64_t mount_device; /* st_dev of the recorded file system */
+	dev_t raw_device;      /* instead: the disk, where there is no file system; or 0 */
+	uint64_t raw_bytes;    /* ... its size */
 	uint64_t mount_id;     /* statx stx_mnt_id of it: Btrfs subvolumes have other st_dev */
 	bool copy_offload;     /* false: copy_file_range, FICLONE and the like fail */
 	uint64_t map_period_ns; /* how often mapped files are looked at; 0: never by itself */

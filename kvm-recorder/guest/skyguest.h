@@ -8,8 +8,10 @@
  * call costs. A recorder hands both on, and the classification takes the class
  * as it is, instead of finding out one by itself.
  *
- * Results, errno and cancellation are the plain call's. All may be called by
- * several threads and from signal handlers.
+ * Results and errno are the plain call's. Unlike that, these are no
+ * cancellation points: pthread_cancel() waits for the next one. All may be
+ * called by several threads and from signal handlers. Link with
+ * `pkg-config --cflags --libs skyguest`; iread(3) has the rest.
  */
 #ifndef SKYGUEST_H
 #define SKYGUEST_H

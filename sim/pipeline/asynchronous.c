@@ -98,8 +98,11 @@ static void complete(struct pipeline *p, uint32_t node, int64_t result, const st
 		p->counters.short_writes += result >= 0;
 		written_shorten(p, &s->announced, bytes);
 	}
+	if (s->announced.chunks)
+		observe_write(p, o->file, offset, bytes, s->announced.size_before);
 	if (bytes && offset != OFFSET_UNKNOWN)
 		file_reached(p, o->file, offset + bytes);
+	traffic_moved(p, s->process, o->file, bytes, s->writes);
 	if (s->moves)
 		o->offset = offset == OFFSET_UNKNOWN ? offset : offset + bytes;
 	if (!s->writes && bytes)
@@ -142,6 +145,7 @@ static uint64_t implied_offset(struct pipeline *p, struct submission *s)
 static void describe(struct pipeline *p, struct submission *s, const uint64_t *record)
 {
 	s->announced.requested = record[RECORD_BYTES];
+	s->announced.size_before = file_size(FILE_AT(p, OPEN_FILE_AT(p, s->open_file)->file));
 	s->announced.offset = record[RECORD_OFFSET];
 	if (s->announced.offset == OFFSET_UNKNOWN)
 		s->announced.offset = implied_offset(p, s);

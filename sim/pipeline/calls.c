@@ -147,6 +147,7 @@ static void begin_target(struct pipeline *p, struct call_state *call, const stru
 					      : begins_at(p, call, &rule->target, call->target);
 	}
 	file = content_of(p, call->target);
+	call->size_before = file ? file_size(FILE_AT(p, file)) : SIZE_UNKNOWN;
 	if (!file || !entry->sums.count)
 		return;
 	announce(p, call, file, &entry->sums);
@@ -198,8 +199,11 @@ static void end_target(struct pipeline *p, struct call_state *call, const struct
 	if (uses_position(call, &rule->target))
 		o->offset = call->target_offset == OFFSET_UNKNOWN ? OFFSET_UNKNOWN
 								  : call->target_offset + bytes;
+	if (call->written_chunks || exit->written.count)
+		observe_write(p, o->file, call->target_offset, bytes, call->size_before);
 	if (bytes && call->target_offset != OFFSET_UNKNOWN)
 		file_reached(p, o->file, call->target_offset + bytes);
+	traffic_moved(p, call->process, o->file, bytes, true);
 }
 
 static void end_source(struct pipeline *p, struct call_state *call, const struct call_rule *rule,
@@ -213,6 +217,7 @@ static void end_source(struct pipeline *p, struct call_state *call, const struct
 		o->offset = offset == OFFSET_UNKNOWN ? OFFSET_UNKNOWN : offset + exit->result;
 	if (exit->result && offset != OFFSET_UNKNOWN)
 		file_reached(p, o->file, offset + exit->result);
+	traffic_moved(p, call->process, o->file, exit->result, false);
 	read_taken(p, content_of(p, call->source), offset, &exit->sums);
 }
 
@@ -339,6 +344,7 @@ static void cleared(struct pipeline *p, uint32_t file, uint64_t from, uint64_t u
 	if (until % CHUNK_BYTES)
 		written_blur(p, file, until / CHUNK_BYTES);
 	written_drop(p, file, chunk_after(from), until / CHUNK_BYTES);
+	observe_cut(p, file, from, until);
 }
 
 /*
@@ -385,6 +391,7 @@ static void moved(struct pipeline *p, uint32_t file, uint64_t from, uint64_t byt
 	uint64_t size = file_size(f);
 
 	written_drop(p, file, from / CHUNK_BYTES, UINT64_MAX);
+	observe_move(p, file, from, bytes, inserted);
 	if (size == SIZE_UNKNOWN)
 		return;
 	f->size = inserted ? size + bytes : size > bytes ? size - bytes : 0;
@@ -431,8 +438,10 @@ static void exit_ioctl(struct pipeline *p, struct call_state *call, const struct
 		return;
 	p->counters.clones++;
 	written_drop(p, target, 0, UINT64_MAX);
-	if (FILE_AT(p, source)->size != SIZE_UNKNOWN)
-		file_reached(p, target, file_size(FILE_AT(p, source)));
+	if (FILE_AT(p, source)->size == SIZE_UNKNOWN)
+		return;
+	observe_write(p, target, 0, file_size(FILE_AT(p, source)), SIZE_UNKNOWN);
+	file_reached(p, target, file_size(FILE_AT(p, source)));
 }
 
 static void exit_unlink(struct pipeline *p, struct call_state *call, const struct event *event)
@@ -522,6 +531,9 @@ static const struct call_rule call_rules[CALL_COUNT] = {
 	[CALL_fallocate] = {.exit = exit_fallocate},
 	[CALL_posix_fallocate] = {.exit = exit_posix_fallocate},
 	[CALL_ioctl] = {.exit = exit_ioctl},
+	[CALL_mmap] = {.exit = exit_mmap},
+	[CALL_munmap] = {.exit = exit_munmap},
+	[CALL_mremap] = {.exit = exit_mremap},
 
 	[CALL_chdir] = {.exit = exit_chdir},
 	[CALL_fchdir] = {.exit = exit_fchdir},
@@ -646,8 +658,11 @@ static void told_of_descriptor(struct pipeline *p, const struct event *event)
 		OPEN_FILE_AT(p, open_file)->append = true;
 	file_learn(p, OPEN_FILE_AT(p, open_file)->file, insight->size, insight->links,
 		   insight->mode);
-	if (insight->links && !insight->size)
+	if (insight->links && !insight->size) {
 		FILE_AT(p, OPEN_FILE_AT(p, open_file)->file)->empty_ns = p->now_ns;
+		observe_gone(p, OPEN_FILE_AT(p, open_file)->file);
+		observe_size(p, OPEN_FILE_AT(p, open_file)->file, 0);
+	}
 }
 
 static void told_of_path(struct pipeline *p, const struct event *event)

@@ -43,6 +43,8 @@ void origin_set(struct pipeline *p, const struct call_state *call)
 		.process = call->process,
 		.in_kernel = source && target && !FILE_AT(p, source)->special &&
 			     !FILE_AT(p, target)->special,
+		.classed = call->given != CLASS_UNDECIDED,
+		.io_class = call->given,
 	};
 }
 

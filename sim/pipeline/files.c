@@ -74,6 +74,7 @@ static void file_deleted(struct pipeline *p, uint32_t file)
 	FILE_AT(p, file)->names = 0;
 	FILE_AT(p, file)->copied = false;
 	written_drop(p, file, 0, UINT64_MAX);
+	observe_gone(p, file);
 }
 
 void file_settle(struct pipeline *p, uint32_t file)
@@ -123,6 +124,8 @@ void file_learn(struct pipeline *p, uint32_t file, uint64_t size, uint64_t links
 	f->highest = 0;
 	file_resized(p, file, before);
 	f->special = format && format != MODE_REGULAR && format != MODE_BLOCK;
+	f->raw = format == MODE_BLOCK;
+	observe_size(p, file, size);
 	if (links) {
 		f->links = links > UINT32_MAX ? UINT32_MAX : links;
 		f->links_known = true;
@@ -152,6 +155,8 @@ void file_truncated(struct pipeline *p, uint32_t file, uint64_t size, bool end_k
 	if (within && !end_known && size < before)
 		written_blur(p, file, end);
 	written_drop(p, file, end + within, UINT64_MAX);
+	if (size < before)
+		observe_cut(p, file, size, UINT64_MAX);
 }
 
 /*

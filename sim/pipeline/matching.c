@@ -256,6 +256,7 @@ void call_entered(struct pipeline *p, const struct event *event)
 	if (never_returns(p, process, thread, like.call))
 		return;
 	end_earlier(p, thread, &like);
+	like.given = application_class(p, thread, entry, event->stack);
 	call = put_out(p, thread, process, &like);
 	if (call)
 		call_begin(p, CALL_AT(p, call), event);
@@ -323,6 +324,7 @@ static void complete(struct pipeline *p, uint32_t call, const struct event *even
 	if (executed && !c.executed)
 		process_executes(p, call, event);
 	call_end(p, CALL_AT(p, call), event);
+	application_returned(p, CALL_AT(p, call), &event->exit);
 	forget(p, call);
 	if (executed)
 		thread_gone(p, c.thread);

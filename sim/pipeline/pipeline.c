@@ -64,6 +64,7 @@ static const struct {
 	POOL(calls, call_state, 1u << 18),
 	POOL(submissions, submission, 1u << 18),
 	POOL(frames, frame, 1u << 20), /* 4 GiB of mapped pages */
+	POOL(areas, area, 1u << 20),
 	POOL(written, written, 1u << 23),
 	POOL(requests, read_request, 1u << 20),
 	POOL(read_chunks, read_chunk, 1u << 23),
@@ -149,22 +150,41 @@ static struct hint_event *last_hint(struct pipeline *p)
 	return &p->hints.hints[p->hints.count - 1].hint;
 }
 
+static void name_file(struct pipeline *p, struct hint_event *hint, uint32_t file, uint64_t index)
+{
+	const struct file *f = file ? FILE_AT(p, file) : NULL;
+
+	if (!f || !f->identified)
+		return;
+	hint->device = f->device;
+	hint->inode = f->inode;
+	hint->index = index;
+}
+
 void hint_data(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk,
 	       enum chunk_class what, enum hint_reason reason, uint32_t file, uint64_t index)
 {
 	struct hint_event *hint = next_hint(p, disk, request, chunk);
-	const struct file *f = file ? FILE_AT(p, file) : NULL;
 
 	hint->what = what;
 	hint->reason = reason;
 	hint->dedup = DEDUP_NONE;
 	hint->io_class = file_class(p, file, p->now_ns);
 	p->counters.chunks_unselected += !is_selected(p, file);
-	if (!f || !f->identified)
-		return;
-	hint->device = f->device;
-	hint->inode = f->inode;
-	hint->index = index;
+	name_file(p, hint, file, index);
+}
+
+void hint_given(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk,
+		uint8_t io_class, uint32_t file, uint64_t index)
+{
+	struct hint_event *hint = next_hint(p, disk, request, chunk);
+
+	hint->what = CHUNK_DATA;
+	hint->reason = REASON_APPLICATION;
+	hint->dedup = DEDUP_NONE;
+	hint->io_class = io_class;
+	p->counters.chunks_classed++;
+	name_file(p, hint, file, index);
 }
 
 void hint_metadata(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk)
@@ -265,6 +285,7 @@ static void (*const handlers[EVENT_KINDS])(struct pipeline *, const struct event
 	[EVENT_ATTRIBUTE] = attribute_met,
 	[EVENT_PROCESS] = process_met,
 	[EVENT_DESCRIPTOR] = descriptor_snapshot,
+	[EVENT_MAP] = area_snapshot,
 	[EVENT_ENTRY] = entered,
 	[EVENT_EXIT] = call_returned,
 	[EVENT_SWITCH] = call_switched,
@@ -368,6 +389,9 @@ static const struct statistic statistics[] = {
 	COUNTER(clones),
 	COUNTER(copy_sums_forgotten),
 	COUNTER(chunks_unselected),
+	COUNTER(chunks_classed),
+	COUNTER(class_out_of_range),
+	COUNTER(class_in_handler),
 	NOW("copy_sums", copy_sums),
 	NOW("names", names),
 	NOW("written_live", live),

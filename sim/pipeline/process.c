@@ -310,6 +310,7 @@ void process_gone(struct pipeline *p, uint32_t process)
 
 	threads_of_process_gone(p, process, 0);
 	submissions_forget(p, process);
+	areas_gone(p, process);
 	process_forget_names(p, process);
 	name_release(p, q->folder);
 	space_return(p, process);
@@ -364,8 +365,11 @@ uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_ev
 	if (!child)
 		return 0;
 	process_inherits(p, parent, child);
+	traffic_made(p, parent, child);
 	PROCESS_AT(p, child)->fs_base = fork->child_fs_base;
 	PROCESS_AT(p, child)->stack = fork->child_stack;
+	if (!borrower)
+		areas_inherit(p, parent, child);
 	if (borrower)
 		lend_space(p, parent, child);
 	else if (!PROCESS_AT(p, child)->space)
@@ -417,6 +421,7 @@ static void execute(struct pipeline *p, uint32_t process, uint32_t thread,
 
 	threads_of_process_gone(p, process, thread);
 	submissions_forget(p, process);
+	areas_gone(p, process);
 	enter_space(p, process, root_of(event));
 	unshare(p, q);
 	for (uint32_t i = SET_AT(p, q->set)->descriptors.first; i; i = next) {

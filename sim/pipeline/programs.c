@@ -39,6 +39,7 @@ void program_named(struct pipeline *p, uint32_t process, const struct text *exec
 
 	if (!name.count)
 		return;
+	traffic_executes(p, process, executable);
 	q->encrypts = list_has(p->options.encryption_programs, name.at, name.count);
 	q->copies = list_has(p->options.copy_programs, name.at, name.count);
 	q->copies_matched = 0;

@@ -15,6 +15,9 @@
 /* How many entries of equal content are looked at for the one that fits the file best. */
 #define CANDIDATES_MAX 8
 
+/* From how many requests a call's chunks are known to have come. */
+#define SOURCES_MAX 8
+
 #define QUEUE	   offsetof(struct read_request, queue)
 #define OF_REQUEST offsetof(struct read_chunk, of_request)
 
@@ -199,6 +202,15 @@ static bool fits(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 	return r->file && r->file == file && r->base + c->chunk == index;
 }
 
+static bool is_place(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	uint64_t sector = REQUEST_AT(p, c->request)->sector;
+
+	return application_knows_place(p, file, index,
+				       sector + (uint64_t)c->chunk * SECTORS_PER_CHUNK);
+}
+
 /*
  * Among chunks of equal content, the one whose request the file's data came by;
  * else the oldest. Zeros by themselves say nothing (holes read as zeros, unused
@@ -210,7 +222,7 @@ static uint32_t choose(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t
 	uint32_t otherwise = sum == p->zero_sum ? 0 : first;
 
 	for (int i = 0; first && i < CANDIDATES_MAX; i++) {
-		if (fits(p, node, file, index))
+		if (fits(p, node, file, index) || is_place(p, node, file, index))
 			return node;
 		if (!otherwise && REQUEST_AT(p, CHUNK_AT(p, node)->request)->zeros)
 			otherwise = node;
@@ -240,9 +252,14 @@ static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 	const struct read_request *r = REQUEST_AT(p, request);
 
 	stop_waiting(p, node);
-	hint_data(p, r->disk, r->id, c->chunk, CHUNK_DATA, reason, file,
-		  index == OFFSET_UNKNOWN ? 0 : index);
-	hint_refine(p, file, r->issued_ns, dedup_of_read(p));
+	if (p->origin.classed) {
+		hint_given(p, r->disk, r->id, c->chunk, p->origin.io_class, file,
+			   index == OFFSET_UNKNOWN ? 0 : index);
+	} else {
+		hint_data(p, r->disk, r->id, c->chunk, CHUNK_DATA, reason, file,
+			  index == OFFSET_UNKNOWN ? 0 : index);
+		hint_refine(p, file, r->issued_ns, dedup_of_read(p));
+	}
 	if (file && index != OFFSET_UNKNOWN) {
 		c->file = file_hold(p, file);
 		c->index = index;
@@ -290,17 +307,69 @@ static void take_sector(struct pipeline *p, uint64_t sum, uint32_t node, uint32_
 		 same_place(place_of(p, node), place));
 }
 
-static void take_chunk(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t index)
-{
-	uint32_t node = sum == SUM_UNKNOWN ? 0 : choose(p, sum, file, index);
+/* The last requests that a call took chunks from. */
+struct sources {
+	uint32_t request[SOURCES_MAX];
+	unsigned next;
+};
 
-	if (node)
-		take_sector(p, sum, node, file, index);
+static void add_source(struct sources *sources, uint32_t request)
+{
+	if (sources->request[(sources->next + SOURCES_MAX - 1) % SOURCES_MAX] == request)
+		return;
+	sources->request[sources->next] = request;
+	sources->next = (sources->next + 1) % SOURCES_MAX;
+}
+
+static uint32_t waiting_chunk(struct pipeline *p, uint32_t request, uint64_t chunk)
+{
+	uint32_t node = REQUEST_AT(p, request)->chunks.first;
+
+	while (node && CHUNK_AT(p, node)->chunk != chunk)
+		node = CHUNK_AT(p, node)->of_request.next;
+	return node && CHUNK_AT(p, node)->waiting ? node : 0;
+}
+
+/*
+ * Where thousands of equal chunks wait (the empty rest of a database's pages),
+ * the right one is at its place beside those that the same call took.
+ */
+static uint32_t beside_taken(struct pipeline *p, const struct sources *sources, uint64_t sum,
+			     uint32_t file, uint64_t index)
+{
+	for (unsigned i = 0; i < SOURCES_MAX && sources->request[i]; i++) {
+		const struct read_request *r = REQUEST_AT(p, sources->request[i]);
+		uint32_t node = 0;
+
+		if (file && r->file == file && index != OFFSET_UNKNOWN && index >= r->base)
+			node = waiting_chunk(p, sources->request[i], index - r->base);
+		if (node && CHUNK_AT(p, node)->summed.sum == sum)
+			return node;
+	}
+	return 0;
+}
+
+static void take_chunk(struct pipeline *p, struct sources *sources, uint64_t sum, uint32_t file,
+		       uint64_t index)
+{
+	uint32_t node = sum == p->zero_sum ? beside_taken(p, sources, sum, file, index) : 0;
+
+	if (node) {
+		take(p, node, file, index, REASON_READ_CHECKSUM);
+		return;
+	}
+	node = sum == SUM_UNKNOWN ? 0 : choose(p, sum, file, index);
+	if (!node)
+		return;
+	add_source(sources, CHUNK_AT(p, node)->request);
+	take_sector(p, sum, node, file, index);
 }
 
 /* Zeros last: by then their request may be known to be the file's. */
 void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums)
 {
+	struct sources sources = {0};
+
 	copying_read(p, sums);
 	for (int zeros = 0; zeros < 2; zeros++) {
 		for (uint32_t i = 0; i < sums->count && p->counters.waiting; i++) {
@@ -308,7 +377,7 @@ void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct
 				offset == OFFSET_UNKNOWN ? offset : offset / CHUNK_BYTES + i;
 
 			if ((sums->at[i] == p->zero_sum) == zeros)
-				take_chunk(p, sums->at[i], file, index);
+				take_chunk(p, &sources, sums->at[i], file, index);
 		}
 	}
 }

@@ -255,6 +255,7 @@ void open_file_told(struct pipeline *p, uint32_t open_file, const struct text *t
 	uint32_t name = 0;
 	struct path path;
 
+	traffic_path(p, OPEN_FILE_AT(p, open_file)->file, text);
 	if (p->options.only && is_absolute(text) && resolve(p, 0, text, &path)) {
 		names |= selected(p, &path);
 		name = name_new(p, &path);

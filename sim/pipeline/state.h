@@ -24,7 +24,9 @@
 #include "common/fnv1a.h"
 #include "common/pool.h"
 #include "common/table.h"
+#include "sim/pipeline/observer.h"
 #include "sim/pipeline/pipeline.h"
+#include "sim/pipeline/traffic.h"
 
 #define SIZE_UNKNOWN UINT64_MAX
 
@@ -53,7 +55,7 @@ struct file {
 	uint64_t empty_ns; /* when a descriptor told last that it is empty and has a name */
 	struct list written;
 	uint32_t holders; /* open files, calls and requests that name it */
-	uint32_t opens;	  /* those of them that keep an unlinked file alive */
+	uint32_t opens;	  /* those of them that keep an unlinked file alive, and mappings */
 	uint32_t links;
 	uint8_t names;	  /* NAME_ of those that it was met under */
 	uint8_t io_class; /* by its size now */
@@ -62,6 +64,7 @@ struct file {
 	bool links_known;
 	bool identified; /* device and inode are known: it is in the table */
 	bool special;	 /* a pipe, a socket, a folder: nothing of it is file data */
+	bool raw;	 /* a block device: its chunks are where they say on a disk */
 };
 
 /* What open() makes and descriptors share. */
@@ -89,6 +92,13 @@ struct descriptor_set {
 	uint32_t holders;
 };
 
+/* Part of a process's address space that shows a file. */
+struct area {
+	uint64_t from, until;
+	uint32_t file;
+	struct link of_process;
+};
+
 struct process {
 	uint64_t space; /* canonical */
 	uint64_t root;	/* as it was seen last */
@@ -102,6 +112,7 @@ struct process {
 	bool awaited;
 	struct link of_awaited;
 	struct list submissions; /* asynchronous requests under way */
+	struct list areas;
 	bool polled;		 /* it has io_uring with SQPOLL: not covered */
 	/* Files that paths of the call to come name, as an insight before it told. */
 	uint32_t named[2];
@@ -132,10 +143,15 @@ struct copy_sum {
 struct origin {
 	uint32_t process;
 	bool in_kernel; /* from file to file */
+	bool classed;	/* by the application, as: */
+	uint8_t io_class;
 };
 
 /* What is known of where written content came from. */
 enum content_origin { ORIGIN_PROGRAM, ORIGIN_COPY, ORIGIN_ENCRYPTION };
+
+/* Disks without a file system that programs give classes for; the last few. */
+#define RAW_DISKS_MAX 16
 
 /* How far a disk's journal is; the first few disks that have one. */
 #define JOURNALS_MAX 16
@@ -156,6 +172,9 @@ struct thread {
 	uint64_t stack;	    /* pointer of its call, where nothing else is known */
 	uint32_t process, tid;
 	uint32_t call; /* the innermost that it is in */
+	/* Of the call with a class that a signal ended; 0 arguments: none (application.c). */
+	uint64_t classed_stack;
+	uint8_t classed_arguments, classed_as;
 	struct link of_process;
 };
 
@@ -167,6 +186,7 @@ struct call_state {
 	uint64_t content; /* the first checksum that its entry told */
 	uint64_t source_offset, target_offset;
 	uint64_t requested;    /* bytes */
+	uint64_t size_before;  /* of the target */
 	uint64_t path_hash[2]; /* 0: no path */
 	uint32_t process, thread;
 	uint32_t outer;		 /* the thread's call that a signal interrupted for this one */
@@ -183,6 +203,7 @@ struct call_state {
 	struct link of_changing; /* calls that make processes or execute programs */
 	uint16_t vcpu;
 	uint8_t abi, call;
+	uint8_t given; /* the class that the application gave, or CLASS_UNDECIDED */
 	bool parked;	 /* its virtual CPU turned to something else */
 	bool child_told; /* by a fork event or a first return */
 	bool executed;	 /* an exec event told so */
@@ -192,6 +213,7 @@ struct call_state {
 /* What is said to be written, before it is known how far it went. */
 struct announcement {
 	uint64_t offset, requested; /* bytes */
+	uint64_t size_before;	    /* of the file */
 	uint64_t call;		    /* under this number */
 	uint32_t file, chunks;
 };
@@ -224,6 +246,7 @@ struct written {
 	struct link of_file, by_age;
 	uint32_t file;
 	uint8_t state, origin;
+	uint8_t given; /* the class that the application gave, or CLASS_UNDECIDED */
 	bool rewritten; /* it replaced what the disk had not seen either */
 };
 
@@ -280,6 +303,7 @@ struct counters {
 	uint64_t chunks_given_up, reads_given_up, calls_given_up;
 	uint64_t threads_given_up, processes_given_up;
 	uint64_t completions_unseen, completions_unknown, processes_with_sqpoll;
+	uint64_t chunks_classed, class_out_of_range, class_in_handler;
 };
 
 struct pipeline {
@@ -299,7 +323,7 @@ struct pipeline {
 	bool one_root; /* KPTI is off: bit 12 of an address space is part of its address */
 	struct table by_pid, by_space, by_descriptor, by_open_file_id, by_identity, by_thread;
 	struct table live_sums, remembered_sums, by_chunk;
-	struct pool frames;
+	struct pool frames, areas;
 	struct table by_frame;
 	struct list frames_by_age;
 	struct pool submissions;
@@ -318,15 +342,22 @@ struct pipeline {
 	uint32_t only; /* the name of the folder whose files are selected */
 	struct origin origin;
 	struct journal journals[JOURNALS_MAX];
+	uint32_t raw_disks[RAW_DISKS_MAX]; /* files; not held: one that is gone has nothing written */
+	uint32_t raw_count;		   /* ever */
 	uint32_t journal_count;
 
 	uint32_t *match; /* scratch: a written chunk for each chunk of a request */
 	bool *logged;	 /* scratch: whether it is the journal's */
 	uint32_t match_room;
 
+	const struct traffic_watcher *watcher; /* NULL: nobody watches */
+	void *watcher_context;
+
 	struct counters counters;
 	uint32_t bound_hand; /* where the next call or process to make room is looked for */
 	struct hint_batch hints;
+	const struct file_observer *observer; /* NULL: nobody looks */
+	void *observer_context;
 };
 
 #define FILE_AT(p, i)	   POOL_NODE(&(p)->files, struct file, i)
@@ -587,13 +618,60 @@ enum dedup_hint dedup_of_written(struct pipeline *p, const struct written *writt
 /* Of a chunk that is being taken. */
 enum dedup_hint dedup_of_read(const struct pipeline *p);
 
+/*
+ * The class that the application gave with a call, about to begin; also keeps
+ * what a handler must not be taken at its word for.
+ */
+uint8_t application_class(struct pipeline *p, uint32_t thread, const struct entry_event *entry,
+			  uint64_t stack);
+/* The call is over. */
+void application_returned(struct pipeline *p, const struct call_state *call,
+			  const struct exit_event *exit);
+/* Of what is being written to the file. */
+uint8_t application_written(struct pipeline *p, uint32_t file);
+/* What is at this sector of a disk is that chunk of the file, if the file is that disk. */
+bool application_knows_place(const struct pipeline *p, uint32_t file, uint64_t index,
+			     uint64_t sector);
+
 /* Which of a write request's chunks that nobody wrote are a journal's. */
 void journal_find(struct pipeline *p, const struct block_event *block, const uint32_t *match,
 		  bool *logged);
 
+/* Mappings of files: made, changed, there before, handed on by fork, gone. */
+void exit_mmap(struct pipeline *p, struct call_state *call, const struct event *event);
+void exit_munmap(struct pipeline *p, struct call_state *call, const struct event *event);
+void exit_mremap(struct pipeline *p, struct call_state *call, const struct event *event);
+void area_snapshot(struct pipeline *p, const struct event *event);
+void areas_inherit(struct pipeline *p, uint32_t parent, uint32_t child);
+void areas_gone(struct pipeline *p, uint32_t process);
+
+/* Tell the observer, if there is one, of what happened to a file: bytes from offset on. */
+void observe_size(struct pipeline *p, uint32_t file, uint64_t bytes);
+/*
+ * Before file_reached(). What lies behind the end that the file had when the call
+ * was made, or has now, was no content: it is not overwritten.
+ */
+void observe_write(struct pipeline *p, uint32_t file, uint64_t offset, uint64_t bytes,
+		   uint64_t size_before);
+/* Until UINT64_MAX: all that follows. */
+void observe_cut(struct pipeline *p, uint32_t file, uint64_t offset, uint64_t until);
+void observe_move(struct pipeline *p, uint32_t file, uint64_t offset, uint64_t bytes,
+		  bool inserted);
+void observe_gone(struct pipeline *p, uint32_t file);
+
+/* Tell the watcher, if there is one: a process moved bytes of a file; executes; was made; a name. */
+void traffic_moved(struct pipeline *p, uint32_t process, uint32_t file, uint64_t bytes,
+		   bool written);
+void traffic_executes(struct pipeline *p, uint32_t process, const struct text *executable);
+void traffic_made(struct pipeline *p, uint32_t parent, uint32_t child);
+void traffic_path(struct pipeline *p, uint32_t file, const struct text *path);
+
 /* Hands out a hint; file 0 where none is known. Its time is now_ns. */
 void hint_data(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk,
 	       enum chunk_class what, enum hint_reason reason, uint32_t file, uint64_t index);
+/* The same of data whose class the application gave. */
+void hint_given(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk,
+		uint8_t io_class, uint32_t file, uint64_t index);
 void hint_metadata(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk);
 void hint_journal(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk);
 /* Adds to the last hint, of data: when its request was issued, what is known of the content. */

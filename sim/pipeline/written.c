@@ -189,7 +189,8 @@ static void add(struct pipeline *p, uint32_t file, uint64_t index, uint64_t sum,
 			      .time_ns = p->now_ns,
 			      .call = call,
 			      .file = file,
-			      .origin = origin_of(p, file, sum)};
+			      .origin = origin_of(p, file, sum),
+			      .given = application_written(p, file)};
 	if (attach(p, node, WRITTEN_LIVE)) {
 		pool_give(&p->written, node);
 		return;
@@ -480,6 +481,23 @@ static void match_zeros(struct pipeline *p, const struct words *sums, uint32_t *
 	}
 }
 
+/* What a program gave a class for, of a disk that it uses raw: content and place are the same. */
+static uint32_t at_its_place(struct pipeline *p, const struct block_event *block, uint32_t chunk)
+{
+	uint64_t index = block->sector / SECTORS_PER_CHUNK + chunk, sum = block->sums.at[chunk];
+	uint32_t node;
+
+	if (block->sector % SECTORS_PER_CHUNK || sum == SUM_UNKNOWN)
+		return 0;
+	for (uint32_t i = 0; i < p->raw_count && i < RAW_DISKS_MAX; i++)
+		for (node = find_chunk(p, p->raw_disks[i], index); node;
+		     node = WRITTEN_AT(p, node)->chunk.next)
+			if (WRITTEN_AT(p, node)->summed.sum == sum &&
+			    WRITTEN_AT(p, node)->state != WRITTEN_TAKEN)
+				return node;
+	return 0;
+}
+
 /* First what is certain, then what its neighbours speak for, then what is likely. */
 static void match_chunks(struct pipeline *p, const struct block_event *block, uint32_t *match)
 {
@@ -488,7 +506,10 @@ static void match_chunks(struct pipeline *p, const struct block_event *block, ui
 	uint32_t count = sums->count;
 
 	for (uint32_t i = 0; i < count; i++)
-		match[i] = sums->at[i] == p->zero_sum ? 0 : take(p, only_one(p, sums->at[i]));
+		match[i] = take(p, at_its_place(p, block, i));
+	for (uint32_t i = 0; i < count; i++)
+		if (!match[i] && sums->at[i] != p->zero_sum)
+			match[i] = take(p, only_one(p, sums->at[i]));
 	for (uint32_t i = count - 1; i--;)
 		if (!match[i])
 			match[i] = take(p, beside_or_unseen(p, match[i + 1], -1, sums->at[i]));
@@ -559,6 +580,11 @@ static void hint_match(struct pipeline *p, const struct block_event *block, uint
 	const struct written *w = WRITTEN_AT(p, node);
 	bool seen = w->summed.sum != SUM_UNKNOWN;
 
+	if (w->given != CLASS_UNDECIDED) {
+		hint_given(p, block->disk, block->id, chunk, w->given, w->file,
+			   w->index == OFFSET_UNKNOWN ? 0 : w->index);
+		return;
+	}
 	hint_data(p, block->disk, block->id, chunk, CHUNK_DATA,
 		  seen ? REASON_WRITE_CHECKSUM : REASON_NEIGHBOUR, w->file,
 		  w->index == OFFSET_UNKNOWN ? 0 : w->index);
@@ -601,6 +627,7 @@ void written_seen(struct pipeline *p, uint32_t file, uint64_t offset, const stru
 		    (w && w->state == WRITTEN_LIVE && w->summed.sum == *sum.at))
 			continue;
 		written_add(p, file, index * CHUNK_BYTES, &sum, 0);
+		observe_write(p, file, index * CHUNK_BYTES, CHUNK_BYTES, SIZE_UNKNOWN);
 	}
 }
 

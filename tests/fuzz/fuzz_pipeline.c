@@ -183,6 +183,10 @@ static void make_entry(struct world *w, struct event *e, unsigned thread)
 	entry->number = call_number(abi, call);
 	for (int i = 0; i < 6; i++)
 		entry->argument[i] = one_in(w, 3) ? offset(w) : below(w, 8);
+	if (call_magic_argument(abi, call) && one_in(w, 4)) {
+		entry->argument[call_magic_argument(abi, call)] = CLASS_MAGIC;
+		entry->argument[call_magic_argument(abi, call) + 1] = below(w, CLASS_COUNT + 2);
+	}
 	entry->path = path(w);
 	entry->path2 = path(w);
 	entry->lengths = (struct words){w->dice->words[0], below(w, 4)};
