@@ -143,7 +143,8 @@ enum dedup_hint { DEDUP_NONE, DEDUP_UNIQUE, DEDUP_COPY };
 
 /*
  * A record of io_submit, io_getevents or io_uring_enter, flattened into the
- * records field: RECORD_WORDS words each.
+ * records field: RECORD_WORDS words each. ioctl(FICLONERANGE) has one: the
+ * source's descriptor, offset and bytes; entry_event.file_offset is the target's.
  */
 enum record_word {
 	RECORD_ID, /* iocb address or user_data */

@@ -13,6 +13,7 @@
 #include "common/error.h"
 #include "common/size.h"
 #include "sim/classify.h"
+#include "sim/not_covered.h"
 
 struct arguments {
 	const char *path;
@@ -197,8 +198,8 @@ static void print_not_covered(const json_t *result)
 		snprintf(words, sizeof(words), "%s", key);
 		for (char *at = words; *at; at++)
 			*at = *at == '_' ? ' ' : *at;
-		printf("%s  %lld %s\n", first ? "\nNot covered\n" : "",
-		       (long long)json_integer_value(value), words);
+		printf("%s  %lld %s: %s\n", first ? "\nNot covered\n" : "",
+		       (long long)json_integer_value(value), words, not_covered_why(key));
 		first = false;
 	}
 	if (json_is_false(json_object_get(result, "evidence")))

@@ -91,20 +91,27 @@ static void leave_change(struct tracer *tracer, struct thread *thread, struct ev
 	forget(tracer, &thread->call.file);
 }
 
+/* PROT_WRITE may come later, by mprotect(). MAP_SHARED_VALIDATE has this bit, too. */
+static bool is_shared(const struct call_state *call)
+{
+	return call->argument[3] & MAP_SHARED && (call->file.flags & O_ACCMODE) == O_RDWR;
+}
+
 static void enter_mmap(struct tracer *tracer, struct thread *thread, struct event *entry)
 {
-	const struct call_state *call = &thread->call;
-
-	/* PROT_WRITE may come later, by mprotect(). MAP_SHARED_VALIDATE has this bit, too. */
-	if (call->file.recorded && call->argument[3] & MAP_SHARED &&
-	    (call->file.flags & O_ACCMODE) == O_RDWR)
+	if (thread->call.file.recorded && is_shared(&thread->call))
 		chunker_stop_remembering(tracer->chunker);
 }
 
 static void leave_mmap(struct tracer *tracer, struct thread *thread, struct event *exit)
 {
-	if (exit->exit.result >= 0 && thread->call.file.recorded)
-		mapped_begin(tracer, thread);
+	const struct call_state *call = &thread->call;
+
+	if (exit->exit.result < 0 || !call->file.recorded)
+		return;
+	mapped_begin(tracer, thread);
+	if (is_shared(call))
+		mapped_shared(tracer, &call->file);
 }
 
 static void enter_munmap(struct tracer *tracer, struct thread *thread, struct event *entry)

@@ -218,8 +218,11 @@ static void serve_read(fuse_req_t req, fuse_ino_t inode, size_t bytes, off_t off
 		fuse_reply_err(req, r.scratch ? EINVAL : ENOMEM);
 		return;
 	}
-	if (recorded(&r))
+	if (recorded(&r)) {
+		if (r.disk->options.watch)
+			page_watch_before_read(r.disk->options.watch);
 		block(&r, BLOCK_READ, offset, bytes, NULL);
+	}
 	rc = access_backing(r.disk, BLOCK_READ, r.scratch->data, bytes, offset);
 	if (rc) {
 		complete(&r, rc, NULL);
@@ -231,6 +234,19 @@ static void serve_read(fuse_req_t req, fuse_ino_t inode, size_t bytes, off_t off
 		complete(&r, 0, &d);
 	}
 	fuse_reply_buf(req, (char *)r.scratch->data, bytes);
+	if (r.id && r.disk->options.watch)
+		page_watch_after_read(r.disk->options.watch);
+}
+
+/* Mapped pages that this request writes are told of before it is. */
+static void let_look(const struct request *r, struct digest *digest)
+{
+	uint64_t begin = monotonic_ns();
+
+	if (!r->disk->options.watch)
+		return;
+	page_watch_before_write(r->disk->options.watch, &digest->sums);
+	digest->took_ns += monotonic_ns() - begin;
 }
 
 static void serve_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t bytes,
@@ -246,6 +262,7 @@ static void serve_write(fuse_req_t req, fuse_ino_t inode, const char *data, size
 	}
 	if (recorded(&r)) {
 		d = digest(r.scratch, (const uint8_t *)data, offset, bytes);
+		let_look(&r, &d);
 		block(&r, BLOCK_WRITE, offset, bytes, &d);
 	}
 	rc = access_backing(r.disk, BLOCK_WRITE, (uint8_t *)data, bytes, offset);

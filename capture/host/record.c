@@ -36,7 +36,8 @@
 struct session {
 	const struct record_options *options;
 	char folder[STATE_PATH_BYTES];
-	struct ring *calls, *requests, *truths;
+	struct ring *calls, *requests, *pages, *truths;
+	struct page_watch *watch;
 	struct disk *disk;
 	struct volume volume;
 	bool formatted;
@@ -148,8 +149,10 @@ static int make_rings(struct session *s)
 {
 	s->calls = ring_new(CALL_RING_BYTES);
 	s->requests = ring_new(OTHER_RING_BYTES);
+	s->pages = ring_new(OTHER_RING_BYTES);
 	s->truths = ring_new(OTHER_RING_BYTES);
-	if (!s->calls || !s->requests || !s->truths)
+	s->watch = s->pages ? page_watch_new(s->pages) : NULL;
+	if (!s->calls || !s->requests || !s->watch || !s->truths)
 		return fail_errno(errno, "cannot make the recorder's rings");
 	return 0;
 }
@@ -169,6 +172,7 @@ static int start_disk(struct session *s)
 	if (state_create(s->folder) || make_rings(s))
 		return -1;
 	options.ring = s->requests;
+	options.watch = s->watch;
 	s->disk = disk_start(&options);
 	if (!s->disk || state_set_daemon(s->folder, disk_process(s->disk)))
 		return -1;
@@ -228,6 +232,7 @@ static int start_recording(struct session *s)
 		.sink = s->sink,
 		.calls = s->calls,
 		.disk = s->requests,
+		.pages = s->pages,
 		.truth = s->truths,
 	};
 	struct provenance provenance;
@@ -283,6 +288,7 @@ static int run_traced(struct session *s, char **command, int *status)
 		.skip_misaligned = s->options->skip_misaligned,
 		.map_period_ns = s->options->map_period_ns,
 		.ring = s->calls,
+		.watch = s->watch,
 	};
 	int rc;
 
@@ -359,6 +365,8 @@ static int end_recording(struct session *s)
 		truth_probe_stop(s->probe);
 	if (!rc)
 		rc = map_extents(s);
+	page_watch_free(s->watch);
+	s->watch = NULL;
 	s->broke_off = collector_stop(s->collector);
 	return s->broke_off ? -1 : rc;
 }
@@ -376,8 +384,10 @@ static int take_down(struct session *s)
 	state_remove(s->folder);
 	if (s->options->keep && !s->formatted && s->disk)
 		unlink(s->options->keep);
+	page_watch_free(s->watch);
 	ring_free(s->calls);
 	ring_free(s->requests);
+	ring_free(s->pages);
 	ring_free(s->truths);
 	return rc;
 }

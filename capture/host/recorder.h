@@ -4,6 +4,7 @@
  *
  *   disk.c     a process that serves our FUSE virtual disk    -> disk ring
  *   tracer.c   ptrace over the command and its children       -> call ring
+ *   page_watch.c  looks at mapped files when the disk is used -> page ring
  *   truth.c    BPF at bio submission                          -> truth ring
  *   collector.c a thread that merges the rings by time, numbers the events
  *              and appends them to the stream
@@ -19,6 +20,7 @@
 #include <sys/types.h>
 
 #include "capture/event.h"
+#include "capture/host/page_watch.h"
 #include "capture/host/ring.h"
 
 struct tracer_options {
@@ -32,6 +34,7 @@ struct tracer_options {
 	uint64_t map_period_ns; /* how often mapped files are looked at; 0: never by itself */
 	bool skip_misaligned;  /* don't read what is missing of a chunk; count it */
 	struct ring *ring;
+	struct page_watch *watch; /* of mapped files; may be NULL */
 };
 
 /*

@@ -34,6 +34,7 @@ enum fcntl_command { COMMAND_DUPFD = 0, COMMAND_SETFD = 2, COMMAND_SETFL = 4 };
 
 /* include/uapi/linux/fs.h: _IOW(0x94, 9, int) and _IOW(0x94, 13, struct file_clone_range). */
 #define REQUEST_FICLONE	     0x40049409u
+#define REQUEST_FICLONERANGE 0x4020940du
 #define RENAME_EXCHANGE_FLAG 2u
 
 /* One end of a transfer, by argument numbers from 1; 0 means that there is none. */
@@ -425,23 +426,63 @@ static void exit_posix_fallocate(struct pipeline *p, struct call_state *call,
 		file_reached(p, file, call->argument[1] + call->argument[2]);
 }
 
+/*
+ * A clone: of a whole file, whose descriptor is the argument, or of a range, which
+ * the argument points to and a record tells.
+ */
+static void entry_ioctl(struct pipeline *p, struct call_state *call, const struct event *event)
+{
+	const struct words *records = &event->entry.records;
+	uint32_t request = call->argument[1];
+	int32_t source = call->argument[2];
+
+	if (call->abi != ABI_LINUX64 ||
+	    (request != REQUEST_FICLONE &&
+	     (request != REQUEST_FICLONERANGE || records->count < RECORD_WORDS)))
+		return;
+	call->source_offset = call->target_offset = 0;
+	if (request == REQUEST_FICLONERANGE) {
+		source = records->at[RECORD_FD];
+		call->source_offset = records->at[RECORD_OFFSET];
+		call->requested = records->at[RECORD_BYTES];
+		call->target_offset = event->entry.file_offset;
+	}
+	call->target = open_file_hold(p, meet(p, call->process, call->argument[0]));
+	call->source = open_file_hold(p, meet(p, call->process, source));
+}
+
+/* How many bytes of the source are cloned: 0 asks for all up to its end. */
+static uint64_t cloned_bytes(struct pipeline *p, const struct call_state *call, uint32_t source)
+{
+	uint64_t size = file_size(FILE_AT(p, source)), from = call->source_offset;
+
+	if (call->requested)
+		return call->requested;
+	if (size == SIZE_UNKNOWN)
+		return UINT64_MAX - call->target_offset;
+	return size > from ? size - from : 0;
+}
+
 /* Shared blocks: the target's own content is gone, and nothing is written for the new one. */
 static void exit_ioctl(struct pipeline *p, struct call_state *call, const struct event *event)
 {
-	uint32_t target, source;
+	uint32_t target = content_of(p, call->target), source = content_of(p, call->source);
+	uint64_t from = call->target_offset, until;
 
-	if ((uint32_t)call->argument[1] != REQUEST_FICLONE || call->abi != ABI_LINUX64)
+	if (!target || !source || from == OFFSET_UNKNOWN)
 		return;
-	target = content_of(p, meet(p, call->process, call->argument[0]));
-	source = content_of(p, meet(p, call->process, call->argument[2]));
-	if (!target || !source)
-		return;
+	until = from + cloned_bytes(p, call, source);
+	if (until < from)
+		return; /* no file is that large */
 	p->counters.clones++;
-	written_drop(p, target, 0, UINT64_MAX);
-	if (FILE_AT(p, source)->size == SIZE_UNKNOWN)
+	/* The kernel clones up to the end of the file or of a block, no less than 512 bytes. */
+	written_drop(p, target, chunk_after(from),
+		     until < file_size(FILE_AT(p, target)) ? until / CHUNK_BYTES
+							   : chunk_after(until));
+	if (until == UINT64_MAX)
 		return;
-	observe_write(p, target, 0, file_size(FILE_AT(p, source)), SIZE_UNKNOWN);
-	file_reached(p, target, file_size(FILE_AT(p, source)));
+	observe_write(p, target, from, until - from, SIZE_UNKNOWN);
+	file_reached(p, target, until);
 }
 
 static void exit_unlink(struct pipeline *p, struct call_state *call, const struct event *event)
@@ -530,7 +571,7 @@ static const struct call_rule call_rules[CALL_COUNT] = {
 	[CALL_ftruncate] = {.entry = entry_ftruncate, .exit = exit_ftruncate},
 	[CALL_fallocate] = {.exit = exit_fallocate},
 	[CALL_posix_fallocate] = {.exit = exit_posix_fallocate},
-	[CALL_ioctl] = {.exit = exit_ioctl},
+	[CALL_ioctl] = {.entry = entry_ioctl, .exit = exit_ioctl},
 	[CALL_mmap] = {.exit = exit_mmap},
 	[CALL_munmap] = {.exit = exit_munmap},
 	[CALL_mremap] = {.exit = exit_mremap},
@@ -605,7 +646,8 @@ void call_end(struct pipeline *p, struct call_state *call, const struct event *e
 		return; /* how far it came nobody knows */
 	origin_set(p, call);
 	if (!succeeded(event)) {
-		p->counters.failed_writes += call->written_chunks > 0;
+		p->counters.failed_writes +=
+			call->written_chunks > 0 && event->exit.way != EXIT_RESTART;
 		take_back(p, call, 0);
 		asynchronous_failed(p, call, event);
 		return;

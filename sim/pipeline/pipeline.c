@@ -69,6 +69,7 @@ static const struct {
 	POOL(requests, read_request, 1u << 20),
 	POOL(read_chunks, read_chunk, 1u << 23),
 	POOL(names, name, 1u << 16),
+	POOL(folders, folder, 1u << 18),
 	POOL(copy_sums, copy_sum, COPY_SUMS_MAX),
 };
 
@@ -314,10 +315,31 @@ static void feed_one(struct pipeline *p, const struct event *event)
 		handlers[event->kind](p, event);
 }
 
+/* How far ahead of its turn an event's checksums are looked at, and how many of them. */
+#define AHEAD	   8
+#define AHEAD_SUMS 16
+
+/* Its look-ups will find their slots in the processor's cache. */
+static void look_ahead(const struct pipeline *p, const struct event *event)
+{
+	struct words sums = {0};
+
+	if (event->kind == EVENT_ENTRY)
+		sums = event->entry.sums;
+	else if (event->kind == EVENT_BLOCK)
+		sums = event->block.sums;
+	if (sums.count > AHEAD_SUMS)
+		sums.count = AHEAD_SUMS;
+	sums_prefetch(&p->live_sums, &sums);
+}
+
 int pipeline_feed(struct pipeline *p, const struct event *events, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (i + AHEAD < count)
+			look_ahead(p, &events[i + AHEAD]);
 		feed_one(p, &events[i]);
+	}
 	hint_batch_flush(&p->hints);
 	return p->out_of_memory ? -ENOMEM : 0;
 }
@@ -396,6 +418,7 @@ static const struct statistic statistics[] = {
 	NOW("names", names),
 	NOW("written_live", live),
 	NOW("written_remembered", remembered),
+	NOW("written_dropped", dropped),
 	COUNTER(waiting),
 	NOW("processes", processes),
 	NOW("threads", threads),

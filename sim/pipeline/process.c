@@ -10,6 +10,7 @@
 
 /* Linux, include/uapi/linux/sched.h. */
 #define CLONE_VM_FLAG	 0x100u
+#define CLONE_FS_FLAG	 0x200u
 #define CLONE_FILES_FLAG 0x400u
 #define CLONE_VFORK_FLAG 0x4000u
 
@@ -132,6 +133,11 @@ static uint32_t by_space(struct pipeline *p, uint64_t space)
 	table_for_each(&p->by_space, hash_word(space), at,
 		       process) if (PROCESS_AT(p, process)->space == space) break;
 	return process;
+}
+
+uint32_t process_by_id(struct pipeline *p, uint32_t pid, uint64_t space)
+{
+	return pid ? by_pid(p, pid) : by_space(p, space);
 }
 
 static void leave_space(struct pipeline *p, uint32_t process)
@@ -312,7 +318,7 @@ void process_gone(struct pipeline *p, uint32_t process)
 	submissions_forget(p, process);
 	areas_gone(p, process);
 	process_forget_names(p, process);
-	name_release(p, q->folder);
+	folder_left(p, process);
 	space_return(p, process);
 	end_borrowers(p, process);
 	leave_space(p, process);
@@ -364,7 +370,7 @@ uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_ev
 	child = new_process(p, fork->child_pid, borrower ? 0 : fork->child_space, set);
 	if (!child)
 		return 0;
-	process_inherits(p, parent, child);
+	process_inherits(p, parent, child, fork->flags & CLONE_FS_FLAG);
 	traffic_made(p, parent, child);
 	PROCESS_AT(p, child)->fs_base = fork->child_fs_base;
 	PROCESS_AT(p, child)->stack = fork->child_stack;

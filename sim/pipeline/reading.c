@@ -17,6 +17,10 @@
 
 /* From how many requests a call's chunks are known to have come. */
 #define SOURCES_MAX 8
+/* How far apart the kernel reads at one time, by default: 128 KiB, */
+#define READ_AHEAD_CHUNKS 32
+/* ... and how many requests near one are looked at, in time and on the disk. */
+#define TOGETHER_MAX	  4
 
 #define QUEUE	   offsetof(struct read_request, queue)
 #define OF_REQUEST offsetof(struct read_chunk, of_request)
@@ -244,6 +248,15 @@ static void stop_waiting(struct pipeline *p, uint32_t node)
 	p->counters.waiting--;
 }
 
+/* What it was read for, if a call. */
+static void first_taken(struct pipeline *p, struct read_request *request)
+{
+	if (request->taken_ns)
+		return;
+	request->taker_ns = p->origin.since_ns;
+	request->taken_ns = p->now_ns;
+}
+
 static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index,
 		 enum hint_reason reason)
 {
@@ -264,6 +277,7 @@ static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 		c->file = file_hold(p, file);
 		c->index = index;
 		belongs(p, request, file, index, c->chunk);
+		first_taken(p, REQUEST_AT(p, request));
 	}
 	if (!r->waiting)
 		free_chunks(p, request);
@@ -390,28 +404,108 @@ static bool has_chunk(struct pipeline *p, uint32_t file, uint64_t index)
 	return index < UINT64_MAX / CHUNK_BYTES && index * CHUNK_BYTES < size;
 }
 
+/* Does the chunk, if it is that one of the file, lie where this request's make it lie? */
+static bool in_place(const struct read_request *r, const struct read_request *other, uint32_t file,
+		     uint64_t index)
+{
+	int64_t chunks = (int64_t)(other->sector - r->sector) / SECTORS_PER_CHUNK;
+
+	return other->file == file && other->disk == r->disk && other->base == index + chunks &&
+	       chunks <= READ_AHEAD_CHUNKS && chunks >= -READ_AHEAD_CHUNKS;
+}
+
+/* Was the request made when a call was out that took of this one? */
+static bool for_the_same_call(const struct read_request *r, const struct read_request *other)
+{
+	return other->taker_ns && r->issued_ns >= other->taker_ns &&
+	       r->issued_ns <= other->taken_ns;
+}
+
 /*
- * Where nothing in the request was taken, a request that adjoins it may tell
- * whose it is. Read-ahead comes in runs; a single chunk beside a file's data is
- * more often an indirect block (ext2, ext3) or a folder, unless exactly one
- * chunk of the file is missing between those on both of its sides.
+ * The kernel reads what is missing of its window around what a call asked for;
+ * where most of that is cached, in single chunks.
+ */
+static bool read_ahead(struct pipeline *p, uint32_t request, uint32_t file, uint64_t index)
+{
+	const struct read_request *r = REQUEST_AT(p, request);
+	uint32_t before = p->decided.last, after = r->queue.next;
+
+	for (int i = 0; i < TOGETHER_MAX; i++) {
+		const struct read_request *b = before ? REQUEST_AT(p, before) : NULL;
+		const struct read_request *a = after ? REQUEST_AT(p, after) : NULL;
+
+		if ((b && in_place(r, b, file, index) && for_the_same_call(r, b)) ||
+		    (a && in_place(r, a, file, index) && for_the_same_call(r, a)))
+			return true;
+		before = b ? b->queue.previous : 0;
+		after = a ? a->queue.next : 0;
+	}
+	return false;
+}
+
+/* The nearest request on one side that holds a file's data, if nothing is missing in between. */
+static const struct read_request *known_before(struct pipeline *p, const struct read_request *r)
+{
+	const struct read_request *b = r;
+
+	for (int i = 0; i < TOGETHER_MAX; i++) {
+		uint32_t before = find_end(p, b->disk, b->sector);
+
+		if (!before)
+			return NULL;
+		b = REQUEST_AT(p, before);
+		if (b->file)
+			return b;
+	}
+	return NULL;
+}
+
+static const struct read_request *known_after(struct pipeline *p, const struct read_request *r)
+{
+	const struct read_request *a = r;
+
+	for (int i = 0; i < TOGETHER_MAX; i++) {
+		uint32_t after = find_start(p, a->disk, end_of(a));
+
+		if (!after)
+			return NULL;
+		a = REQUEST_AT(p, after);
+		if (a->file)
+			return a;
+	}
+	return NULL;
+}
+
+/* Which chunk of a request's file would be the first of another one. */
+static uint64_t index_by(const struct read_request *known, const struct read_request *r)
+{
+	return known->base + (int64_t)(r->sector - known->sector) / SECTORS_PER_CHUNK;
+}
+
+/*
+ * Where nothing in the request was taken, those beside it may tell whose it is.
+ * Read-ahead comes in runs; a single chunk beside a file's data is more often
+ * an indirect block (ext2, ext3) or a folder, unless the file lacks exactly what
+ * lies between those on both sides, or only one side is known and it was read
+ * together with what a call took.
  */
 static void infer_from_adjoining(struct pipeline *p, uint32_t request)
 {
-	struct read_request *r = REQUEST_AT(p, request);
-	uint32_t before = find_end(p, r->disk, r->sector);
-	uint32_t after = find_start(p, r->disk, end_of(r));
-	const struct read_request *b = before ? REQUEST_AT(p, before) : NULL;
-	const struct read_request *a = after ? REQUEST_AT(p, after) : NULL;
+	const struct read_request *r = REQUEST_AT(p, request), *known = NULL;
+	const struct read_request *b = known_before(p, r), *a = known_after(p, r);
+	bool single = r->sectors <= SECTORS_PER_CHUNK;
 
-	if (r->sectors <= SECTORS_PER_CHUNK &&
-	    !(a && b && a->file == b->file &&
-	      a->base == b->base + b->sectors / SECTORS_PER_CHUNK + 1))
+	if (b && (end_of(b) == r->sector || (a && single)))
+		known = b;
+	else if (a && a->sector == end_of(r))
+		known = a;
+	if (!known)
 		return;
-	if (b && b->file)
-		belongs(p, request, b->file, b->base + b->sectors / SECTORS_PER_CHUNK, 0);
-	else if (a && a->file)
-		belongs(p, request, a->file, a->base - r->sectors / SECTORS_PER_CHUNK, 0);
+	if (single && a && b && (a->file != b->file || index_by(a, r) != index_by(b, r)))
+		return;
+	if (single && !(a && b) && !read_ahead(p, request, known->file, index_by(known, r)))
+		return;
+	belongs(p, request, known->file, index_by(known, r), 0);
 }
 
 static uint32_t next_taken(struct pipeline *p, uint32_t node)

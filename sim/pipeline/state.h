@@ -117,7 +117,7 @@ struct process {
 	/* Files that paths of the call to come name, as an insight before it told. */
 	uint32_t named[2];
 	uint64_t named_hash[2];
-	uint32_t folder; /* the working one's name */
+	uint32_t folder; /* the working one; 0 not known */
 	uint8_t copies_matched;
 	bool copies, encrypts; /* its executable does */
 };
@@ -129,19 +129,25 @@ struct name {
 	struct link all;
 };
 
+/* A working folder, which processes made with CLONE_FS share. */
+struct folder {
+	uint32_t name, holders;
+};
+
 /* What a copying program read: at most so many, the newest (256 MiB of content). */
 #define COPY_SUMS_MAX 65536u
 
 struct copy_sum {
 	uint64_t sum, time_ns;
-	uint64_t reader_id; /* pid, else address space: its node may be another's by now */
-	uint32_t reader;
+	uint64_t reader_space; /* canonical */
+	uint32_t reader_pid;
 	struct link by_age;
 };
 
 /* Who moves data, while an event is handled. */
 struct origin {
 	uint32_t process;
+	uint64_t since_ns; /* when the call was made; 0: it is none */
 	bool in_kernel; /* from file to file */
 	bool classed;	/* by the application, as: */
 	uint8_t io_class;
@@ -200,6 +206,8 @@ struct call_state {
 	uint8_t names[2];	 /* NAME_ of the paths */
 	struct link of_process;
 	uint32_t submitted; /* asynchronous requests that it handed over */
+	/* Of a child, where the call keeps them in memory (clone3) and a fork event told. */
+	uint64_t told_flags, told_stack, told_fs_base;
 	struct link of_changing; /* calls that make processes or execute programs */
 	uint16_t vcpu;
 	uint8_t abi, call;
@@ -234,6 +242,7 @@ enum written_state {
 	WRITTEN_LIVE,	  /* the disk has not seen it yet */
 	WRITTEN_REPLACED, /* rewritten since, but may be on its way */
 	WRITTEN_MATCHED,  /* the disk saw it, but the page may still be dirty */
+	WRITTEN_DROPPED,  /* cut off or unlinked, but may be on its way */
 	WRITTEN_TAKEN,	  /* by the request that is being decided */
 };
 
@@ -248,6 +257,7 @@ struct written {
 	uint8_t state, origin;
 	uint8_t given; /* the class that the application gave, or CLASS_UNDECIDED */
 	bool rewritten; /* it replaced what the disk had not seen either */
+	bool apart;	/* dropped: in no chain, not of its file's list, but it holds the file */
 };
 
 /* A chunk that the disk delivered and no call has taken yet, or its request's others. */
@@ -274,6 +284,7 @@ struct read_request {
 	uint64_t id, sector, time_ns; /* of its issue, later of its completion */
 	uint64_t issued_ns;
 	uint64_t base; /* file chunk of its first chunk, if it were all one file */
+	uint64_t taker_ns, taken_ns; /* when the first call that took of it began, and took it */
 	struct list chunks;
 	struct link queue;
 	uint32_t disk, sectors;
@@ -282,12 +293,12 @@ struct read_request {
 	bool zeros;	  /* and nothing else */
 };
 
-/* Where write requests ended, and when their last chunk had been written: the newest few. */
+/* Where write requests ended, with which chunk of which file, written when: the newest few. */
 #define TRAILS 1024
 
 struct trail {
-	uint64_t sector, written_ns;
-	uint32_t disk;
+	uint64_t sector, written_ns, index;
+	uint32_t disk, file; /* 0: the last chunk was no file's */
 };
 
 struct counters {
@@ -330,13 +341,13 @@ struct pipeline {
 	struct table by_request;
 	uint64_t submissions_made;
 	struct table read_sums, in_flight, by_start, by_end;
-	struct list live, remembered;	     /* written chunks by age */
+	struct list live, remembered, dropped; /* written chunks by age */
 	struct list flying, window, decided; /* read requests by time */
 
 	uint64_t zero_sum;  /* of a chunk of zeros */
 	uint64_t anchor_ns; /* when that was written which the disk got last */
 	struct trail trails[TRAILS];
-	struct pool names, copy_sums;
+	struct pool names, folders, copy_sums;
 	struct table copy_table;
 	struct list all_names, copied_last;
 	uint32_t only; /* the name of the folder whose files are selected */
@@ -364,6 +375,7 @@ struct pipeline {
 #define OPEN_FILE_AT(p, i) POOL_NODE(&(p)->open_files, struct open_file, i)
 #define PROCESS_AT(p, i)   POOL_NODE(&(p)->processes, struct process, i)
 #define THREAD_AT(p, i)	   POOL_NODE(&(p)->threads, struct thread, i)
+#define FOLDER_AT(p, i)	   POOL_NODE(&(p)->folders, struct folder, i)
 #define CALL_AT(p, i)	   POOL_NODE(&(p)->calls, struct call_state, i)
 #define FRAME_AT(p, i)	   POOL_NODE(&(p)->frames, struct frame, i)
 #define SUBMISSION_AT(p, i) POOL_NODE(&(p)->submissions, struct submission, i)
@@ -401,11 +413,20 @@ static inline uint64_t text_hash(const struct text *text)
 	return text->count ? fnv1a_update(FNV1A_BASIS, text->at, text->count) : 0;
 }
 
+/*
+ * Many look-ups follow: the processor fetches all their slots, and then their nodes,
+ * at once. What is to be fetched is out of its caches more often than not.
+ */
+void sums_prefetch(const struct table *table, const struct words *sums);
+void sums_prefetch_nodes(const struct table *table, const struct pool *pool,
+			 const struct words *sums);
 /* The oldest node with the sum, or 0. */
 uint32_t sums_find(const struct table *table, const struct pool *pool, uint64_t sum);
 int sums_add(struct pipeline *p, struct table *table, const struct pool *pool, uint32_t node);
 void sums_remove(struct table *table, const struct pool *pool, uint32_t node);
 
+/* The process of that pid, or, where that is 0, of that canonical address space; or 0. */
+uint32_t process_by_id(struct pipeline *p, uint32_t pid, uint64_t space);
 /* The process that an event is about; made where it is new; 0 if out of memory. */
 uint32_t process_of(struct pipeline *p, const struct event *event);
 /* The same, but 0 where it is new. */
@@ -433,6 +454,8 @@ void identity_abi(struct pipeline *p, enum abi abi);
 void identity_forked(struct pipeline *p, const struct event *event);
 /* getpid or gettid, asked by the recorder in the place of whoever ran there. */
 void identity_told(struct pipeline *p, const struct event *event, enum call asked);
+/* FreeBSD's nosys or __syscall returned 0: was it the child of a call that makes processes? */
+bool identity_is_child(struct pipeline *p, const struct event *event);
 /* A call that makes processes returned 0: this is the child. */
 void identity_child_returned(struct pipeline *p, const struct event *event);
 /* It returned the child's pid, or a thread's tid, to the parent; the call is a copy by now. */
@@ -597,7 +620,9 @@ void name_release(struct pipeline *p, uint32_t name);
 /* Where a process is; and where it went. */
 void folder_told(struct pipeline *p, uint32_t process, const struct text *text);
 void folder_changed(struct pipeline *p, uint32_t process, uint32_t name);
-void process_inherits(struct pipeline *p, uint32_t parent, uint32_t child);
+/* It is over. */
+void folder_left(struct pipeline *p, uint32_t process);
+void process_inherits(struct pipeline *p, uint32_t parent, uint32_t child, bool same_folder);
 /* What the paths of a call that begins tell of its files. */
 void paths_noted(struct pipeline *p, struct call_state *call, const struct entry_event *entry);
 void open_file_opened(struct pipeline *p, uint32_t open_file, const struct call_state *call);
@@ -611,6 +636,8 @@ bool is_selected(const struct pipeline *p, uint32_t file);
 void origin_set(struct pipeline *p, const struct call_state *call);
 /* Of a chunk that is being written to the file. */
 enum content_origin origin_of(struct pipeline *p, uint32_t file, uint64_t sum);
+/* Many look-ups of what copying programs read follow. */
+void copying_prefetch(struct pipeline *p, const struct words *sums);
 /* What is being read may be copied. */
 void copying_read(struct pipeline *p, const struct words *sums);
 void copying_expire(struct pipeline *p);
