@@ -21,6 +21,10 @@
  */
 #include <string.h>
 
+#include "sim/pipeline/application.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
 #include "sim/pipeline/state.h"
 
 #define RESULT_EINTR -4 /* Linux and FreeBSD have the same */

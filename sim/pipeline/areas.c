@@ -3,6 +3,10 @@
  * Areas of address spaces that show files: they keep a file whose names and
  * descriptors are gone.
  */
+#include "sim/pipeline/areas.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/state.h"
 
 #define AREA_AT(p, i) POOL_NODE(&(p)->areas, struct area, i)
@@ -34,7 +38,7 @@ static void add(struct pipeline *p, uint32_t process, uint64_t from, uint64_t un
 	area->from = from;
 	area->until = until;
 	area->file = file;
-	FILE_AT(p, file)->opens++;
+	file_opened(p, file, p->now_ns);
 	list_append(areas, &p->areas, OF_PROCESS, node);
 }
 

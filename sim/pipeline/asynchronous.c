@@ -9,7 +9,15 @@
  * is seen: in the records of a call that returns completions, or, where the
  * program reaps them from memory, in an insight at its next stop.
  */
+#include "sim/pipeline/asynchronous.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reading.h"
+#include "sim/pipeline/reports.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/sums.h"
+#include "sim/pipeline/written.h"
 
 #define OF_PROCESS offsetof(struct submission, of_process)
 
@@ -162,7 +170,7 @@ static void end_former(struct pipeline *p, const struct call_state *call, uint64
 
 static uint32_t enter(struct pipeline *p, const struct call_state *call, const uint64_t *record)
 {
-	uint32_t open_file = meet(p, call->process, record[RECORD_FD]), node;
+	uint32_t open_file = descriptor_meet(p, call->process, record[RECORD_FD]), node;
 	struct submission *s;
 
 	end_former(p, call, record[RECORD_ID]);
@@ -264,7 +272,7 @@ static void complete_unknown(struct pipeline *p, const struct call_state *call,
 {
 	p->counters.completions_unknown++;
 	if (sums->count)
-		read_taken(p, content_of(p, meet(p, call->process, record[RECORD_FD])),
+		read_taken(p, content_of(p, descriptor_meet(p, call->process, record[RECORD_FD])),
 			   record[RECORD_OFFSET], sums);
 }
 

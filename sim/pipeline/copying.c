@@ -11,7 +11,12 @@
  * Chunks that were written bear what is known of their origin until the disk
  * gets them; the file may be confirmed, or renamed, in between.
  */
+#include "sim/pipeline/copying.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/written.h"
 
 /* "Repeated": from the second match on. Zeros match anything and confirm nothing. */
 #define MATCHES_ENOUGH 2

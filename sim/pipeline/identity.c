@@ -15,8 +15,9 @@
  * that made it, until it executes a program or ends: it is that space's
  * borrower.
  */
-#include <string.h>
-
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/state.h"
 
 /* CR3's bits that are no address: the PCID, and "keep the TLB" (Intel SDM 3A, 4.10.4.1). */
@@ -79,16 +80,11 @@ static void roots_are_single(struct pipeline *p)
 	p->by_space = fresh;
 }
 
-static bool is_text(const struct text *text, const char *what)
-{
-	return text->count == strlen(what) && !memcmp(text->at, what, text->count);
-}
-
 void identity_attribute(struct pipeline *p, const struct event *event)
 {
 	const struct attribute_event *attribute = &event->attribute;
 
-	if (is_text(&attribute->name, "kpti") && is_text(&attribute->value, "off"))
+	if (text_is(&attribute->name, "kpti") && text_is(&attribute->value, "off"))
 		roots_are_single(p);
 }
 

@@ -20,6 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pipeline/application.h"
+#include "sim/pipeline/calls.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 #define OF_PROCESS  offsetof(struct call_state, of_process)

@@ -2,6 +2,8 @@
 /*
  * From the pipeline's files to what an observer is told of them.
  */
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/reports.h"
 #include "sim/pipeline/state.h"
 
 void pipeline_observe(struct pipeline *p, const struct file_observer *observer, void *context)

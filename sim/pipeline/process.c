@@ -6,6 +6,14 @@
  * address space; an event that has both teaches which belong together. A
  * descriptor is one node, found by (table, fd) and listed in its table.
  */
+#include "sim/pipeline/areas.h"
+#include "sim/pipeline/asynchronous.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reports.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 /* Linux, include/uapi/linux/sched.h. */
@@ -469,6 +477,23 @@ void descriptor_set(struct pipeline *p, uint32_t process, int32_t fd, uint32_t o
 {
 	if (open_file && fd >= 0)
 		set_descriptor(p, PROCESS_AT(p, process)->set, fd, open_file, close_on_exec);
+}
+
+uint32_t descriptor_meet(struct pipeline *p, uint32_t process, int32_t fd)
+{
+	uint32_t open_file = descriptor_find(p, process, fd);
+	struct open_file *o;
+
+	if (open_file || fd < 0)
+		return open_file;
+	open_file = open_file_new(p, file_unnamed(p));
+	if (!open_file)
+		return 0;
+	o = OPEN_FILE_AT(p, open_file);
+	o->offset = OFFSET_UNKNOWN;
+	o->unopened = true;
+	descriptor_set(p, process, fd, open_file, false);
+	return descriptor_find(p, process, fd);
 }
 
 void descriptor_mark(struct pipeline *p, uint32_t process, int32_t fd, bool close_on_exec)

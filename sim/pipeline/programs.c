@@ -8,6 +8,9 @@
  */
 #include <string.h>
 
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reports.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 static bool list_has(const char *list, const char *word, size_t bytes)

@@ -5,12 +5,21 @@
  * A completed read's chunks wait under their checksums. A call that returns
  * with the same content takes them: they were data. What is left when the
  * window (4 s) closes was read for the file system itself, or ahead for
- * a reader that never came: it counts as unconsumed file data where a
- * neighbour, in the request or in one that adjoins it on the disk, was data of
- * a file that has a chunk there, else as metadata. So decided requests stay for
+ * a reader that never came: it counts as unconsumed file data where the disk
+ * was given it there as that, or where a neighbour, in the request or in one
+ * that adjoins it on the disk, was data of a file that has a chunk there, else
+ * as metadata. So decided requests stay for
  * one more window, as evidence for those that adjoin them.
  */
+#include "sim/pipeline/application.h"
+#include "sim/pipeline/copying.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/hints.h"
+#include "sim/pipeline/mapped.h"
+#include "sim/pipeline/reading.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/stored.h"
+#include "sim/pipeline/sums.h"
 
 /* How many entries of equal content are looked at for the one that fits the file best. */
 #define CANDIDATES_MAX 8
@@ -215,6 +224,12 @@ static bool is_place(struct pipeline *p, uint32_t node, uint32_t file, uint64_t 
 				       sector + (uint64_t)c->chunk * SECTORS_PER_CHUNK);
 }
 
+/* Zeros that the disk delivered when nobody had the file open are not its (a file system's log). */
+static bool may_be_zeros_of(struct pipeline *p, const struct read_request *r, uint32_t file)
+{
+	return r->zeros && (!file || r->issued_ns >= FILE_AT(p, file)->opened_ns);
+}
+
 /*
  * Among chunks of equal content, the one whose request the file's data came by;
  * else the oldest. Zeros by themselves say nothing (holes read as zeros, unused
@@ -228,7 +243,8 @@ static uint32_t choose(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t
 	for (int i = 0; first && i < CANDIDATES_MAX; i++) {
 		if (fits(p, node, file, index) || is_place(p, node, file, index))
 			return node;
-		if (!otherwise && REQUEST_AT(p, CHUNK_AT(p, node)->request)->zeros)
+		if (!otherwise &&
+		    may_be_zeros_of(p, REQUEST_AT(p, CHUNK_AT(p, node)->request), file))
 			otherwise = node;
 		node = CHUNK_AT(p, node)->summed.same.next;
 		if (node == first)
@@ -528,6 +544,24 @@ static bool unconsumed(struct pipeline *p, uint32_t node, uint32_t file, uint64_
 	return true;
 }
 
+/* It was read ahead if the disk was given it, there, as a file's data. */
+static bool unconsumed_of_old(struct pipeline *p, uint32_t node)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	const struct read_request *r = REQUEST_AT(p, c->request);
+	const struct stored *s =
+		stored_find(p, r->disk, r->sector + (uint64_t)c->chunk * SECTORS_PER_CHUNK,
+			    c->summed.sum);
+	uint32_t file = s ? file_known(p, s->device, s->inode) : 0;
+
+	if (!s)
+		return false;
+	hint_data(p, r->disk, r->id, c->chunk, CHUNK_UNCONSUMED, REASON_WRITE_CHECKSUM, file,
+		  s->index);
+	hint_refine(p, file, r->issued_ns, DEDUP_NONE);
+	return true;
+}
+
 static void decide_chunk(struct pipeline *p, uint32_t node, uint32_t left, uint32_t right)
 {
 	const struct read_chunk *c = CHUNK_AT(p, node);
@@ -536,6 +570,8 @@ static void decide_chunk(struct pipeline *p, uint32_t node, uint32_t left, uint3
 	const struct read_request *request = REQUEST_AT(p, c->request);
 
 	p->counters.reads_unwanted++;
+	if (unconsumed_of_old(p, node))
+		return;
 	if (l && r && l->file == r->file && r->index - l->index < r->chunk - l->chunk)
 		l = r = NULL; /* between them the file has nothing */
 	if (l && unconsumed(p, node, l->file, l->index + (c->chunk - l->chunk)))

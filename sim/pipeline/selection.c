@@ -15,6 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reports.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 /* "Here", in place of a folder's descriptor: the same for both ABIs. */

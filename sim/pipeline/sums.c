@@ -6,6 +6,7 @@
  * content by the million (zeros) costs one probe like any other.
  */
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/sums.h"
 
 static struct summed *summed_at(const struct pool *pool, uint32_t node)
 {

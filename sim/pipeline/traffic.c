@@ -2,6 +2,9 @@
 /*
  * From the pipeline's processes and files to what a watcher is told of them.
  */
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reports.h"
 #include "sim/pipeline/state.h"
 
 void pipeline_watch_traffic(struct pipeline *p, const struct traffic_watcher *watcher,

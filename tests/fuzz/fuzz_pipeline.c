@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "common/fnv1a.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/state.h"
 #include "tests/random_event.h"
 
@@ -468,7 +470,7 @@ static void end_all(struct world *w)
 
 /*
  * What may be left when everything has ended: frames of memory that keep their
- * identity until they are used again, and their files; where there are no
+ * identity until they are used again, and their files; what is known of disks; where there are no
  * pids, children that never were heard of, and what is theirs.
  */
 static bool may_remain(const struct world *w, const char *table)
@@ -476,7 +478,8 @@ static bool may_remain(const struct world *w, const char *table)
 	static const char *const aged[] = {
 		"written",  "live_sums", "remembered_sums", "by_chunk",	 "requests",  "in_flight",
 		"by_start", "by_end",	 "read_chunks",	    "read_sums", "copy_sums", "copy_table"};
-	static const char *const kept[] = {"frames", "by_frame", "files", "by_identity"};
+	static const char *const kept[] = {"frames", "by_frame", "files",    "by_identity",
+					   "stored", "journals", "raw_disks"};
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
 		if (!strcmp(kept[i], table))
