@@ -5,7 +5,7 @@
 # make fuzz       long fuzzing         make deps    what apt has to install
 # make install    PREFIX=/usr/local DESTDIR=   make paper-table5   the paper's table 5
 # make paper-figure4, paper-figure5      its figures of block lifetimes
-# make guest      build/libskyguest.*, with which programs give classes
+# make guest      build/libskyguest.*, build/skytag: programs that give classes to their I/O
 #
 # SANITIZE=1 (ASan and UBSan) and DEBUG=1 build into folders of their own; BUILD=DIR names another.
 
@@ -107,13 +107,13 @@ mutations:
 	tests/mutations
 
 paper-table5: $(SKY)
-	workloads/table5 $(BUILD) $(OPERATIONS) $(REPETITIONS)
+	workloads/table5 $(BUILD) "$(OPERATIONS)" "$(REPETITIONS)"
 
 paper-figure4: $(SKY)
-	workloads/figure4 $(BUILD) $(WAIT) $(SIZE)
+	workloads/figure4 $(BUILD) "$(WAIT)" "$(SIZE)"
 
 paper-figure5: $(SKY)
-	workloads/figure5 $(BUILD) $(OPERATIONS)
+	workloads/figure5 $(BUILD) "$(OPERATIONS)"
 
 man: $(SKY)
 	docs/make-man $(BUILD)

@@ -10,6 +10,7 @@ static const char *const abi_names[] = {"linux64", "freebsd64", NULL};
 static const char *const way_names[] = {"sysret", "iret", "rewind", "killed", "restart", NULL};
 static const char *const mapping_names[] = {"appears", "goes", "reused", NULL};
 const char *const block_op_names[] = {"R", "W", "F", "D", "Z", NULL};
+const char *const block_op_words[BLOCK_OPS] = {"read", "write", "flush", "discard", "zero"};
 const char *const block_flag_names[] = {"SYNC",	    "META",	 "PRIO",       "FUA",
 					"PREFLUSH", "READAHEAD", "BACKGROUND", NULL};
 const char *const chunk_class_names[] = {"unknown", "metadata", "data", "unconsumed", NULL};

@@ -63,10 +63,12 @@ uint32_t block_lives_number(const struct block_lives *l, uint64_t device, uint64
 {
 	uint32_t file;
 
-	table_for_each(&l->by_identity, hash_words(device, inode), at,
-		       file) if (FILE_AT(l, file)->inode == inode &&
-				 FILE_AT(l, file)->device == device) break;
-	return file;
+	table_for_each(&l->by_identity, hash_words(device, inode), at, file)
+	{
+		if (FILE_AT(l, file)->inode == inode && FILE_AT(l, file)->device == device)
+			return file;
+	}
+	return 0;
 }
 
 static uint32_t find(const struct block_lives *l, const struct observed *o)

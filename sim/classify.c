@@ -14,6 +14,7 @@
 
 #include "capture/source.h"
 #include "common/error.h"
+#include "common/json.h"
 #include "common/progress.h"
 #include "sim/classify.h"
 #include "sim/ledger.h"
@@ -38,6 +39,7 @@ struct classification {
 	struct chunk_truth *truth; /* LEDGER_CHUNKS_MAX + 1 */
 	uint64_t requests;
 	struct recorded_holes holes;
+	char no_truth[128]; /* why there is none, as the recorder said */
 
 	struct sink *output;
 	const struct event *batch; /* what of it is not in the output yet */
@@ -128,6 +130,22 @@ static int take_block(struct classification *c, const struct event *event)
 	return ledger_issue(c->ledger, event, truth);
 }
 
+/* A recorder that has no truth says why: "none: BPF is not allowed". */
+static void take_attribute(struct classification *c, const struct attribute_event *attribute)
+{
+	static const char none[] = "none: ";
+	const size_t skipped = sizeof(none) - 1, room = sizeof(c->no_truth) - 1;
+	const struct text *value = &attribute->value;
+	size_t bytes;
+
+	if (!text_is(&attribute->name, "truth") || value->count <= skipped ||
+	    memcmp(value->at, none, skipped))
+		return;
+	bytes = value->count - skipped < room ? value->count - skipped : room;
+	memcpy(c->no_truth, value->at + skipped, bytes);
+	c->no_truth[bytes] = '\0';
+}
+
 static int take_event(struct classification *c, const struct event *event)
 {
 	switch (event->kind) {
@@ -137,6 +155,10 @@ static int take_event(struct classification *c, const struct event *event)
 		return truth_join_add(c->join, event);
 	case EVENT_EXTENT:
 		truth_check_extent(c->check, event);
+		return 0;
+	case EVENT_ATTRIBUTE:
+		take_attribute(c, &event->attribute);
+		not_covered_note(&c->holes, event);
 		return 0;
 	default:
 		not_covered_note(&c->holes, event);
@@ -288,7 +310,7 @@ static json_t *result_json(const struct classification *c, const struct classify
 	json_t *not_covered = not_covered_json(&c->holes, counters, c->source->cut_bytes);
 	json_t *result = json_object();
 
-	json_object_set_new(result, "trace", json_string(c->path));
+	json_object_set_new(result, "trace", text_json(c->path, strlen(c->path)));
 	json_object_set_new(result, "form", json_string(c->source->ops->form));
 	json_object_set_new(result, "chunks",
 			    json_pack("{s:I, s:I}", "read",
@@ -297,6 +319,9 @@ static json_t *result_json(const struct classification *c, const struct classify
 	json_object_set_new(result, "hints", json_string(options->hints));
 	json_object_set_new(result, "evidence", json_boolean(has_evidence(c)));
 	json_object_set_new(result, "truth", json_boolean(truth));
+	json_object_set_new(result, "no_truth",
+			    truth || !*c->no_truth ? json_null()
+						   : text_json(c->no_truth, strlen(c->no_truth)));
 	score_json(&c->score, result);
 	json_object_set_new(result, "paper", paper_json(c, counters));
 	json_object_set_new(result, "by_class", tally_by_class(c->tally));

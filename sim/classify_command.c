@@ -79,6 +79,20 @@ static void print_errors(const json_t *result, const char *title, const char *op
 	       percent_text(result, key, text, sizeof(text)), errors, judged);
 }
 
+/* As the recorder said it; imports and older recordings say nothing. */
+static void print_no_truth(const json_t *result)
+{
+	const char *why = json_string_value(json_object_get(result, "no_truth"));
+
+	if (json_is_true(json_object_get(result, "truth")))
+		return;
+	printf("  The trace has no ground truth");
+	if (why)
+		printf(": ");
+	print_clean(why ? why : "");
+	printf("\n");
+}
+
 static void print_accuracy(const json_t *result)
 {
 	const json_t *paper = json_object_get(result, "paper");
@@ -93,8 +107,7 @@ static void print_accuracy(const json_t *result)
 	printf("  %-24s %10s  (%lld data chunks written, %lld found; paper, 6.1)\n", "by counts",
 	       percent_text(paper, "error_percent", text, sizeof(text)),
 	       number(paper, "data_chunks_written"), number(paper, "data_chunks_found"));
-	if (json_is_false(json_object_get(result, "truth")))
-		printf("  The trace has no ground truth (it needs BPF while it is recorded).\n");
+	print_no_truth(result);
 }
 
 static void print_examples(const json_t *result)

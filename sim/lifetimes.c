@@ -14,6 +14,7 @@
 #include "capture/source.h"
 #include "common/error.h"
 #include "common/histogram.h"
+#include "common/json.h"
 #include "common/progress.h"
 #include "sim/block_lives.h"
 #include "sim/lifetimes.h"
@@ -288,10 +289,11 @@ static json_t *result_json(const struct lifetimes *l)
 	const struct way *sky = &l->sky, *naive = &l->naive;
 
 	return json_pack(
-		"{s:s, s:I, s:I, s:b, s:I, s:I, s:{s:o, s:o, s:o}}", "trace", l->path,
-		"observed_ns", (json_int_t)(l->last_ns - l->first_ns), "lost_events",
-		(json_int_t)l->lost_events, "evidence", pipeline_has_evidence(l->pipeline),
-		"unplaced_bytes", (json_int_t)block_lives_unplaced(sky->lives), "table_bytes",
+		"{s:o, s:I, s:I, s:b, s:I, s:I, s:{s:o, s:o, s:o}}", "trace",
+		text_json(l->path, strlen(l->path)), "observed_ns",
+		(json_int_t)(l->last_ns - l->first_ns), "lost_events", (json_int_t)l->lost_events,
+		"evidence", pipeline_has_evidence(l->pipeline), "unplaced_bytes",
+		(json_int_t)block_lives_unplaced(sky->lives), "table_bytes",
 		(json_int_t)(block_lives_bytes(sky->lives) + block_lives_bytes(naive->lives)),
 		"lifetimes", "sky", way_json(sky, 0, 0), "naive", way_json(naive, 0, 1),
 		"naive_data", way_json(naive, KIND_DATA, KIND_DATA));
@@ -319,7 +321,7 @@ json_t *lifetimes_of_trace(const char *path)
 	if (!begin(&l) && !follow(&l)) {
 		result = result_json(&l);
 		if (!result)
-			fail("out of memory for the result, or the name of %s is no UTF-8", path);
+			fail("out of memory for the lifetimes of %s", path);
 	}
 	pipeline_free(l.pipeline);
 	block_lives_free(l.sky.lives);

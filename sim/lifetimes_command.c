@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "common/command.h"
-#include "common/error.h"
 #include "common/output.h"
 #include "sim/lifetimes.h"
 
@@ -115,7 +114,7 @@ static void print_result(const json_t *result)
 	print_shares(result);
 	print_ages(result);
 	printf("\n");
-	print_counts(result, "ended, born before all this", "ended_found");
+	print_counts(result, "ended, older than the trace", "ended_found");
 	print_remarks(result);
 }
 
@@ -136,22 +135,12 @@ static void write_points(const json_t *result, FILE *file)
 
 static int save_points(const json_t *result, struct output *output)
 {
-	FILE *file = fopen(output->part, "we");
-	bool whole;
+	FILE *file = output_open(output);
 
-	if (!file) {
-		fail_errno(errno, "cannot create %s", output->part);
-		output_abandon(output);
+	if (!file)
 		return -1;
-	}
 	write_points(result, file);
-	whole = !ferror(file);
-	if (fclose(file) || !whole) {
-		fail_errno(errno, "cannot write %s (is the disk full?)", output->path);
-		output_abandon(output);
-		return -1;
-	}
-	return output_commit(output);
+	return output_close(output, file);
 }
 
 static const struct argp_option options[] = {

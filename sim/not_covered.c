@@ -75,8 +75,7 @@ void not_covered_note(struct recorded_holes *holes, const struct event *event)
 	if (event->kind == EVENT_LOSS)
 		holes->events_lost += event->loss.count;
 	for (size_t i = 0; event->kind == EVENT_ATTRIBUTE && i < RECORDED_HOLES; i++)
-		if (name->count == strlen(recorded[i].name) &&
-		    !memcmp(name->at, recorded[i].name, name->count))
+		if (text_is(name, recorded[i].name))
 			holes->attribute[i] += number_of(&event->attribute.value);
 }
 

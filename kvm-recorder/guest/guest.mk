@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What runs inside a guest, or in a program that is recorded on the host: needs
-# nothing but libc, so that a guest can build it too.
+# nothing but libc (of common/, headers that need no more), so that a guest can build it too.
 #
 # make guest      build/libskyguest.a, build/libskyguest.so, build/skytag, build/libskytag.so
 # make install-guest   header, libraries, skyguest.pc, manual pages
@@ -9,7 +9,7 @@
 GUEST := kvm-recorder/guest
 
 # Without a sanitizer, which the programs that use it don't have.
-GUEST_CFLAGS := -O2 -g -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -fPIC -fvisibility=hidden -I$(GUEST)
+GUEST_CFLAGS := -O2 -g -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -fPIC -fvisibility=hidden -I$(GUEST) -I.
 
 GUEST_LIBRARIES := $(BUILD)/libskyguest.a $(BUILD)/libskyguest.so
 GUEST_PAGES     := $(BUILD)/guest-man/iread.3 $(BUILD)/guest-man/skytag.1

@@ -29,7 +29,8 @@
 #define STATUS_FAILED	   1
 #define STATUS_WRONG_USAGE 2
 
-const char *argp_program_version = "skytag " SKYTAG_VERSION;
+/* argp's own variable, which it must be able to see. */
+__attribute__((visibility("default"))) const char *argp_program_version = "skytag " SKYTAG_VERSION;
 
 static const struct argp_option options[] = {
 	{"rules", 'r', "FILE", 0, "The rules, one a line: conditions and class=N", 0},
@@ -174,7 +175,7 @@ static int find_library(char *path)
 		    program);
 }
 
-/* As execvp() looks for it; false if it isn't found, which execvp() then says. */
+/* As execvp() looks for it, "" in PATH being "."; false if it isn't found, which execvp() then says. */
 static bool find_command(const char *name, char *path)
 {
 	const char *folders = getenv("PATH"), *end;
@@ -183,8 +184,8 @@ static bool find_command(const char *name, char *path)
 		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
 	for (; folders; folders = *end ? end + 1 : NULL) {
 		end = strchrnul(folders, ':');
-		if (snprintf(path, PATH_MAX, "%.*s/%s", (int)(end - folders), folders, name) <
-			    PATH_MAX &&
+		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)(end - folders), folders,
+			     end > folders ? "/" : "./", name) < PATH_MAX &&
 		    !access(path, X_OK))
 			return true;
 	}
@@ -212,7 +213,7 @@ static int check_command(const char *name)
 	bool linked = true;
 	int fd;
 
-	if (!find_command(name, path) || stat(path, &status) < 0)
+	if (!find_command(name, path) || stat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return 0;
 	if (status.st_mode & (S_ISUID | S_ISGID) && geteuid())
 		return fail(
@@ -337,7 +338,8 @@ int main(int argc, char **argv)
 	if (!text)
 		return STATUS_WRONG_USAGE;
 	if (arguments.check) {
-		printf("%s: %u rules, all well\n", arguments.rules, rules.count);
+		printf("%s: %u rule%s, all well\n", arguments.rules, rules.count,
+		       rules.count == 1 ? "" : "s");
 		return fflush(stdout) ? STATUS_FAILED : 0;
 	}
 	if (check_command(arguments.command[0]) < 0 || find_library(library) < 0 ||

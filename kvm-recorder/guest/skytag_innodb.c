@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <endian.h>
-#include <string.h>
 #include <sys/mman.h>
 
+#include "common/load.h"
 #include "skytag_innodb.h"
 
 /* fil0fil.h: a page's head. */
@@ -68,25 +67,20 @@ struct memory {
 
 static struct memory *the_memory;
 
+/* Numbers of a page, which InnoDB writes in the network's byte order. */
 static uint16_t at16(const void *base, size_t offset)
 {
-	uint16_t value;
-
-	memcpy(&value, (const char *)base + offset, sizeof(value));
-	return be16toh(value);
+	return load_be16((const char *)base + offset);
 }
 
 static uint32_t at32(const void *base, size_t offset)
 {
-	uint32_t value;
-
-	memcpy(&value, (const char *)base + offset, sizeof(value));
-	return be32toh(value);
+	return load_be32((const char *)base + offset);
 }
 
 static uint64_t at64(const void *base, size_t offset)
 {
-	return (uint64_t)at32(base, offset) << 32 | at32(base, offset + 4);
+	return load_be64((const char *)base + offset);
 }
 
 /* False where the page's body is encrypted, and for the change buffer's tree. */

@@ -39,19 +39,20 @@ struct key {
 struct page_name {
 	const char *name;
 	enum tag_page page;
-	uint16_t type; /* or the index's role */
+	uint16_t type; /* of TAG_PAGE_TYPE */
+	uint8_t role;  /* of TAG_INDEX_ROLE: enum innodb_role */
 };
 
 static const struct page_name page_names[] = {
-	{"index", TAG_INDEX, 0},
-	{"clustered", TAG_INDEX_ROLE, INNODB_CLUSTERED},
-	{"secondary", TAG_INDEX_ROLE, INNODB_SECONDARY},
-	{"undo", TAG_PAGE_TYPE, INNODB_UNDO},
-	{"inode", TAG_PAGE_TYPE, INNODB_INODE},
-	{"ibuf-bitmap", TAG_PAGE_TYPE, INNODB_IBUF_BITMAP},
-	{"header", TAG_PAGE_TYPE, INNODB_FSP_HEADER},
-	{"extents", TAG_PAGE_TYPE, INNODB_EXTENTS},
-	{"blob", TAG_PAGE_TYPE, INNODB_BLOB},
+	{"index", TAG_INDEX, 0, 0},
+	{"clustered", TAG_INDEX_ROLE, 0, INNODB_CLUSTERED},
+	{"secondary", TAG_INDEX_ROLE, 0, INNODB_SECONDARY},
+	{"undo", TAG_PAGE_TYPE, INNODB_UNDO, 0},
+	{"inode", TAG_PAGE_TYPE, INNODB_INODE, 0},
+	{"ibuf-bitmap", TAG_PAGE_TYPE, INNODB_IBUF_BITMAP, 0},
+	{"header", TAG_PAGE_TYPE, INNODB_FSP_HEADER, 0},
+	{"extents", TAG_PAGE_TYPE, INNODB_EXTENTS, 0},
+	{"blob", TAG_PAGE_TYPE, INNODB_BLOB, 0},
 };
 
 static bool is(struct word word, const char *text)
@@ -160,7 +161,8 @@ static const char *take_innodb(struct tag_rule *rule, struct word value)
 	for (size_t i = 0; i < sizeof(page_names) / sizeof(page_names[0]); i++)
 		if (is(value, page_names[i].name)) {
 			rule->page = page_names[i].page;
-			rule->page_type = rule->index_role = page_names[i].type;
+			rule->page_type = page_names[i].type;
+			rule->index_role = page_names[i].role;
 			return NULL;
 		}
 	return "one of index, clustered, secondary, undo, inode, ibuf-bitmap, header, extents, "
@@ -238,10 +240,26 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Cuts the next KEY=VALUE off the line; a value may be in double quotes. False at the line's end. */
+/* What is between double quotes, or up to a blank; returns where it ends. */
+static const char *next_value(const char *at, const char *end, struct word *value)
+{
+	const char *quote = at < end && *at == '"' ? memchr(at + 1, '"', end - at - 1) : NULL;
+
+	if (quote && (quote + 1 == end || is_blank(quote[1]))) {
+		*value = (struct word){at + 1, quote - at - 1};
+		return quote + 1;
+	}
+	*value = (struct word){.at = at};
+	while (at < end && !is_blank(*at))
+		at++;
+	value->bytes = at - value->at;
+	return at;
+}
+
+/* Cuts the next KEY=VALUE off the line; value->at is NULL without a "=". False at the line's end. */
 static bool next_pair(struct word *line, struct word *name, struct word *value)
 {
-	const char *end = line->at + line->bytes, *at = line->at, *quote;
+	const char *end = line->at + line->bytes, *at = line->at;
 
 	while (at < end && is_blank(*at))
 		at++;
@@ -252,18 +270,8 @@ static bool next_pair(struct word *line, struct word *name, struct word *value)
 		at++;
 	name->bytes = at - name->at;
 	*value = (struct word){.at = NULL};
-	if (at < end && *at == '=') {
-		value->at = ++at;
-		if (at < end && *at == '"' && (quote = memchr(at + 1, '"', end - at - 1)) &&
-		    (quote + 1 == end || is_blank(quote[1]))) {
-			*value = (struct word){at + 1, quote - at - 1};
-			at = quote + 1;
-		} else {
-			while (at < end && !is_blank(*at))
-				at++;
-			value->bytes = at - value->at;
-		}
-	}
+	if (at < end && *at == '=')
+		at = next_value(at + 1, end, value);
 	*line = (struct word){at, end - at};
 	return true;
 }
@@ -296,9 +304,18 @@ static int take_pair(struct tag_rule *rule, unsigned *has, struct word name, str
 	if (!value.at)
 		return wrong(error, rule->line, "%s has no value; write %s=VALUE", key->name,
 			     key->name);
+	if (value.bytes && *value.at == '"')
+		return wrong(
+			error, rule->line,
+			"The quote of %s isn't closed before a blank; close it (in a pattern, ? "
+			"stands for a quote)",
+			key->name);
 	if (*has & key->condition)
-		return wrong(error, rule->line, "%s is given a second time; write a rule for each",
-			     key->name);
+		return wrong(error, rule->line,
+			     "%s is given a second time%s; write a rule for each", key->name,
+			     key->condition == HAS_PAGE_KIND
+				     ? " (innodb and type are one condition)"
+				     : "");
 	*has |= key->condition;
 	wanted = key->take(rule, value);
 	if (wanted)
@@ -342,8 +359,10 @@ static int parse_line(struct tag_rules *rules, struct word line, unsigned number
 
 	for (size_t i = 0; i < line.bytes; i++)
 		if ((unsigned char)line.at[i] < ' ' && line.at[i] != '\t')
-			return wrong(error, number,
-				     "The line has a control character; rules are plain text");
+			return wrong(
+				error, number,
+				"The line has a control character; rules are plain text with lines "
+				"that end as Unix has them");
 	while (next_pair(&line, &name, &value))
 		if (take_pair(&rule, &has, name, value, error) < 0)
 			return -1;

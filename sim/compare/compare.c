@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/error.h"
+#include "common/json.h"
 #include "compare.h"
 #include "measure.h"
 #include "statistics.h"
@@ -150,7 +151,9 @@ static void add_number(struct comparison *c, const char *name)
 			  number_json(relative_percent(a.mean, b.mean)), "test", test_json(&a, &b));
 
 	c->verdicts[verdict]++;
-	judge(c, row, true, verdict == UNKNOWN ? 0 : fabs(difference), fabs(a.mean));
+	/* what neither side knows is no further away than any limit */
+	judge(c, row, true, verdict == UNKNOWN ? 0 : fabs(difference),
+	      verdict == UNKNOWN ? 0 : fabs(a.mean));
 	json_array_append_new(c->rows, row);
 }
 
@@ -199,15 +202,14 @@ static size_t correct(json_t *rows)
 
 static json_t *quantiles_json(const struct histogram *h)
 {
-	static const unsigned percents[] = {50, 90, 99, 100};
-	static const char *const names[] = {"p50", "p90", "p99", "max"};
 	json_t *object = json_pack("{s:I, s:o}", "count", (json_int_t)h->count, "mean",
 				   number_json(h->sum / h->count));
 
-	for (size_t i = 0; i < sizeof(percents) / sizeof(*percents); i++) {
-		double quantile = histogram_quantile(h, percents[i]);
+	for (size_t i = 0; i < QUANTILES; i++) {
+		double quantile = histogram_quantile(h, quantiles[i].percent);
 
-		json_object_set_new(object, names[i], number_json(h->count ? quantile : NAN));
+		json_object_set_new(object, quantiles[i].name,
+				    number_json(h->count ? quantile : NAN));
 	}
 	return object;
 }
@@ -333,11 +335,8 @@ static json_t *paths_json(const struct compare_side *side)
 {
 	json_t *paths = json_array();
 
-	for (size_t i = 0; i < side->count; i++) {
-		json_t *path = json_string(side->paths[i]);
-
-		json_array_append_new(paths, path ? path : json_string("(not UTF-8)"));
-	}
+	for (size_t i = 0; i < side->count; i++)
+		json_array_append_new(paths, text_json(side->paths[i], strlen(side->paths[i])));
 	return paths;
 }
 

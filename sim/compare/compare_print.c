@@ -4,11 +4,11 @@
  *
  * What stands in the files goes to a terminal: control characters are shown as '?'.
  */
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/command.h"
 #include "compare.h"
 
 #define NAME_WIDTH  24 /* of a column of names, at least */
@@ -35,12 +35,6 @@ static double number_of(const json_t *object, const char *key)
 static long long count_of(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
-}
-
-static void print_clean(const char *text)
-{
-	for (; *text; text++)
-		putchar(iscntrl((unsigned char)*text) ? '?' : *text);
 }
 
 static void print_name(const char *name, int width)

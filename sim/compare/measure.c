@@ -22,7 +22,6 @@
 #include "sim/classify.h"
 #include "sim/lifetimes.h"
 
-#define OPS	      5
 #define IN_FLIGHT_MAX (1u << 20)
 
 const char *const distribution_names[DISTRIBUTIONS] = {
@@ -33,15 +32,16 @@ const char *const distribution_names[DISTRIBUTIONS] = {
 	[LIFETIME_NAIVE] = "lifetime_ns.naive",
 };
 
+const struct quantile quantiles[QUANTILES] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"max", 100}};
+
 static const struct {
-	const char *name;
 	int bytes, latency; /* enum distribution; -1: of no interest */
-} ops[OPS] = {
-	[BLOCK_READ] = {"read", BYTES_READ, LATENCY_READ},
-	[BLOCK_WRITE] = {"write", BYTES_WRITTEN, LATENCY_WRITE},
-	[BLOCK_FLUSH] = {"flush", -1, LATENCY_FLUSH},
-	[BLOCK_DISCARD] = {"discard", BYTES_DISCARDED, -1},
-	[BLOCK_ZERO] = {"zero", -1, -1},
+} ops[BLOCK_OPS] = {
+	[BLOCK_READ] = {BYTES_READ, LATENCY_READ},
+	[BLOCK_WRITE] = {BYTES_WRITTEN, LATENCY_WRITE},
+	[BLOCK_FLUSH] = {-1, LATENCY_FLUSH},
+	[BLOCK_DISCARD] = {BYTES_DISCARDED, -1},
+	[BLOCK_ZERO] = {-1, -1},
 };
 
 struct in_flight {
@@ -53,7 +53,7 @@ struct in_flight {
 struct reading {
 	struct measurement *to;
 	uint64_t kinds[EVENT_KINDS], calls[CALL_COUNT];
-	uint64_t requests[OPS], bytes[OPS], errors;
+	uint64_t requests[BLOCK_OPS], bytes[BLOCK_OPS], errors;
 	uint64_t first_ns, last_ns, first_seq, last_seq, recorded, lost, held_ns;
 	uint64_t issued_ns; /* when the latest request was issued */
 	struct pool pool;
@@ -219,15 +219,11 @@ static void set_counted(struct measurement *m, const char *beginning)
 
 static void set_distribution(struct measurement *m, enum distribution d)
 {
-	static const struct {
-		const char *name;
-		unsigned percent;
-	} quantiles[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"max", 100}};
 	const struct histogram *h = &m->distribution[d];
 
 	set_number(m, distribution_names[d], "mean",
 		   h->count ? json_real(h->sum / h->count) : json_null());
-	for (size_t i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++)
+	for (size_t i = 0; i < QUANTILES; i++)
 		set_number(m, distribution_names[d], quantiles[i].name,
 			   h->count ? count_json(histogram_quantile(h, quantiles[i].percent))
 				    : json_null());
@@ -250,10 +246,10 @@ static void set_numbers(struct reading *r, const struct source *source)
 		if (r->calls[call])
 			set_count(m, "calls", call_table[call].name, r->calls[call]);
 	set_count(m, "calls", "(others)", r->calls[CALL_NONE]);
-	for (unsigned op = 0; op < OPS; op++) {
+	for (unsigned op = 0; op < BLOCK_OPS; op++) {
 		char group[32];
 
-		snprintf(group, sizeof(group), "requests.%s", ops[op].name);
+		snprintf(group, sizeof(group), "requests.%s", block_op_words[op]);
 		set_count(m, group, "count", r->requests[op]);
 		set_count(m, group, "bytes", r->bytes[op]);
 	}

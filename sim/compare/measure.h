@@ -30,6 +30,13 @@ enum distribution {
 
 extern const char *const distribution_names[DISTRIBUTIONS];
 
+/* What is told of a distribution. */
+#define QUANTILES 4
+extern const struct quantile {
+	const char *name;
+	unsigned percent;
+} quantiles[QUANTILES];
+
 struct measurement {
 	const char *path;
 	bool recording;

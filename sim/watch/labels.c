@@ -56,10 +56,14 @@ static uint32_t find(const struct labels *labels, uint64_t key0, uint64_t key1)
 {
 	uint32_t node;
 
-	table_for_each(&labels->by_key, hash_words(key0, key1), at,
-		       node) if (LABEL_AT(labels, node)->key[0] == key0 &&
-				 LABEL_AT(labels, node)->key[1] == key1) break;
-	return node;
+	table_for_each(&labels->by_key, hash_words(key0, key1), at, node)
+	{
+		const uint64_t *key = LABEL_AT(labels, node)->key;
+
+		if (key[0] == key0 && key[1] == key1)
+			return node;
+	}
+	return 0;
 }
 
 static void forget(struct labels *labels, uint32_t node)

@@ -22,7 +22,7 @@ struct layout {
 
 /* Room for a number in short: "1023.9K". */
 struct cell {
-	char text[16];
+	char text[24];
 };
 
 static void line(struct layout *l, enum page_style style, const char *format, ...)
@@ -50,11 +50,15 @@ static void line(struct layout *l, enum page_style style, const char *format, ..
 			*text = '?';
 }
 
-static struct cell count_text(double value)
+/* At most five characters up to 10 million, so that a line keeps the numbers at its end. */
+static struct cell count_text(uint64_t count)
 {
 	struct cell c;
 
-	snprintf(c.text, sizeof(c.text), value > 0 && value < 9.95 ? "%.1f" : "%.0f", value);
+	if (count < 100000)
+		snprintf(c.text, sizeof(c.text), "%" PRIu64, count);
+	else
+		snprintf(c.text, sizeof(c.text), "%" PRIu64 "k", count / 1000);
 	return c;
 }
 
@@ -78,7 +82,14 @@ static const struct cell nothing = {"-"};
 
 static struct cell count_rate(const struct layout *l, uint64_t count)
 {
-	return l->seconds ? count_text(count / l->seconds) : nothing;
+	double rate = l->seconds ? count / l->seconds : 0;
+	struct cell c = nothing;
+
+	if (l->seconds && (!count || rate >= 9.95))
+		return count_text(rate + 0.5);
+	if (l->seconds)
+		snprintf(c.text, sizeof(c.text), "%.1f", rate);
+	return c;
 }
 
 static struct cell bytes_rate(const struct layout *l, uint64_t bytes)
@@ -100,7 +111,11 @@ static struct cell ratio(double ratio)
 	struct cell c = nothing;
 
 	if (ratio >= 0)
-		snprintf(c.text, sizeof(c.text), ratio < 1000 ? "%.2f" : "%.0f", ratio);
+		snprintf(c.text, sizeof(c.text),
+			 ratio < 9.995	 ? "%.2f"
+			 : ratio < 99.95 ? "%.1f"
+					 : "%.0f",
+			 ratio);
 	return c;
 }
 
@@ -109,14 +124,16 @@ static void put_title(struct layout *l)
 	char left[PAGE_COLUMNS_MAX + 1], right[64];
 	int columns =
 		l->options->columns < PAGE_COLUMNS_MAX ? l->options->columns : PAGE_COLUMNS_MAX;
+	bool blind = l->interval->total.events && !l->interval->evidence;
+	const char *calls = blind ? "no calls  " : "";
 	int room;
 
 	snprintf(left, sizeof(left), "sky watch %s", l->options->trace);
 	if (l->options->in_all)
-		snprintf(right, sizeof(right), "averages of %.3f s  %s", l->seconds,
+		snprintf(right, sizeof(right), "%saverages of %.3f s  %s", calls, l->seconds,
 			 l->options->state);
 	else
-		snprintf(right, sizeof(right), "%.3f s, the last %.6g s  %s",
+		snprintf(right, sizeof(right), "%s%.3f s, the last %.6g s  %s", calls,
 			 l->interval->total_ns / 1e9, l->seconds, l->options->state);
 	room = columns - 1 - (int)strlen(right);
 	if (room < 10)
@@ -128,13 +145,12 @@ static void put_rates(struct layout *l)
 {
 	const struct watch_counts *now = l->now;
 
-	line(l, PAGE_PLAIN,
-	     "requests/s  read %s  written %s  flushes %s  discards %s   events/s %s",
+	line(l, PAGE_PLAIN, "requests/s read %s written %s flushes %s discards %s  events/s %s",
 	     count_rate(l, now->requests[BLOCK_READ]).text,
 	     count_rate(l, now->requests[BLOCK_WRITE]).text,
 	     count_rate(l, now->requests[BLOCK_FLUSH]).text,
 	     count_rate(l, now->requests[BLOCK_DISCARD]).text, count_rate(l, now->events).text);
-	line(l, PAGE_PLAIN, "bytes/s     disk: read %s  written %s   calls: read %s  written %s",
+	line(l, PAGE_PLAIN, "bytes/s disk: read %s written %s  calls: read %s written %s",
 	     bytes_rate(l, now->bytes[BLOCK_READ]).text,
 	     bytes_rate(l, now->bytes[BLOCK_WRITE]).text,
 	     bytes_rate(l, now->call_bytes[BLOCK_READ]).text,
@@ -144,7 +160,7 @@ static void put_rates(struct layout *l)
 static void put_row(struct layout *l, enum watch_row row, const char *what, int io_class)
 {
 	const struct watch_counts *now = l->now, *total = &l->interval->total;
-	char class_text[8] = "";
+	char class_text[12] = "";
 
 	if (io_class >= 0)
 		snprintf(class_text, sizeof(class_text), "%d", io_class);
@@ -192,12 +208,10 @@ static void put_overhead(struct layout *l)
 	     ratio(watch_amplification(total, WRITTEN_ALL)).text,
 	     ratio(watch_amplification(total, WRITTEN_DATA)).text,
 	     ratio(watch_amplification(total, WRITTEN_METADATA)).text);
-	line(l, PAGE_PLAIN,
-	     "chunks pending %" PRIu64 ", late %" PRIu64 "   events lost %" PRIu64
-	     ", missing %" PRIu64 "   requests failed %" PRIu64 "%s",
-	     l->interval->pending_chunks, now->late_chunks, total->lost_events,
-	     total->missing_events, total->failed_requests,
-	     l->interval->evidence || !total->events ? "" : "   no calls, no checksums");
+	line(l, PAGE_PLAIN, "chunks pending %s, late %s  events lost %s, missing %s  errors %s",
+	     count_text(l->interval->pending_chunks).text, count_text(now->late_chunks).text,
+	     count_text(total->lost_events).text, count_text(total->missing_events).text,
+	     count_text(total->failed_requests).text);
 }
 
 static struct cell amount_text(const struct layout *l, const struct watch_top *top,

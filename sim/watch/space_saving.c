@@ -48,9 +48,12 @@ static uint32_t find(const struct space_saving *s, uint64_t key0, uint64_t key1)
 {
 	uint32_t node;
 
-	table_for_each(&s->by_key, hash_words(key0, key1), at,
-		       node) if (s->at[node].key[0] == key0 && s->at[node].key[1] == key1) break;
-	return node;
+	table_for_each(&s->by_key, hash_words(key0, key1), at, node)
+	{
+		if (s->at[node].key[0] == key0 && s->at[node].key[1] == key1)
+			return node;
+	}
+	return 0;
 }
 
 static void put(struct space_saving *s, uint32_t place, uint32_t node)

@@ -213,6 +213,7 @@ void watch_free(struct watch *w)
 }
 
 /* All counts are numbers of the same type side by side. */
+_Static_assert(sizeof(struct watch_counts) % sizeof(uint64_t) == 0, "summed up word by word");
 static void sum_up(struct watch_counts *total, const struct watch_counts *now)
 {
 	uint64_t *to = (uint64_t *)total;
@@ -261,11 +262,6 @@ bool watch_pass(struct watch *w, uint64_t time_ns)
 	return true;
 }
 
-static bool text_is(const struct text *text, const char *word)
-{
-	return text->count == strlen(word) && !memcmp(text->at, word, text->count);
-}
-
 /* Where the recorded file system is. */
 static void take_attribute(struct watch *w, const struct attribute_event *attribute)
 {
@@ -295,7 +291,7 @@ static int take_block(struct watch *w, const struct event *event)
 {
 	const struct block_event *block = &event->block;
 
-	if (block->op >= WATCH_OPS)
+	if (block->op >= BLOCK_OPS)
 		return 0;
 	counts(w)->requests[block->op]++;
 	counts(w)->bytes[block->op] += (uint64_t)block->sectors * SECTOR_BYTES;

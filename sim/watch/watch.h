@@ -29,8 +29,6 @@ enum watch_row {
 	WATCH_ROWS
 };
 
-#define WATCH_OPS (BLOCK_ZERO + 1)
-
 struct watch_cell {
 	uint64_t requests; /* that have such chunks: one with two kinds counts for both */
 	uint64_t chunks, bytes;
@@ -40,7 +38,7 @@ struct watch_counts {
 	uint64_t events;
 	uint64_t lost_events;	 /* as the recorder said */
 	uint64_t missing_events; /* numbers that don't follow each other */
-	uint64_t requests[WATCH_OPS], bytes[WATCH_OPS];
+	uint64_t requests[BLOCK_OPS], bytes[BLOCK_OPS];
 	uint64_t failed_requests;
 	struct watch_cell found[2][WATCH_ROWS]; /* by BLOCK_READ, BLOCK_WRITE */
 	uint64_t late_chunks;			/* known in a later interval than issued */

@@ -17,6 +17,7 @@
 #include "common/command.h"
 #include "common/duration.h"
 #include "common/error.h"
+#include "common/size.h"
 #include "sim/watch/screen.h"
 
 /* How long keys and the clock may have to wait. */
@@ -290,10 +291,9 @@ static void set_sort(struct argp_state *state, struct session *s, const char *na
 static uint64_t number(struct argp_state *state, const char *option, const char *text,
 		       uint64_t least, uint64_t most)
 {
-	char *end;
-	unsigned long long value = strtoull(text, &end, 10);
+	uint64_t value = 0;
 
-	if (end == text || *end || *text == '-' || value < least || value > most)
+	if (size_parse(text, &value) || value < least || value > most)
 		argp_error(state, "--%s wants a number from %llu to %llu", option,
 			   (unsigned long long)least, (unsigned long long)most);
 	return value;

@@ -4,8 +4,10 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/sysmacros.h>
 
+#include "common/json.h"
 #include "sim/watch/watch.h"
 
 const char *const watch_amount_names[] = {"disk-written", "disk-read", "calls-written",
@@ -13,7 +15,6 @@ const char *const watch_amount_names[] = {"disk-written", "disk-read", "calls-wr
 
 static const char *const amount_keys[AMOUNTS] = {"disk_written_bytes", "disk_read_bytes",
 						 "calls_written_bytes", "calls_read_bytes"};
-static const char *const op_names[WATCH_OPS] = {"read", "write", "flush", "discard", "zero"};
 
 static json_t *number(uint64_t value)
 {
@@ -29,8 +30,8 @@ static json_t *by_op(const uint64_t *values)
 {
 	json_t *all = json_object();
 
-	for (int op = 0; op < WATCH_OPS; op++)
-		json_object_set_new(all, op_names[op], number(values[op]));
+	for (int op = 0; op < BLOCK_OPS; op++)
+		json_object_set_new(all, block_op_words[op], number(values[op]));
 	return all;
 }
 
@@ -106,12 +107,9 @@ static void add_amounts(json_t *row, const struct watch_top *top)
 	json_object_set_new(row, "missed_bytes_at_most", number(top->tracked->missed));
 }
 
-/* What a file is called may be no UTF-8. */
 static json_t *name_json(const char *name)
 {
-	json_t *string = name ? json_string(name) : json_null();
-
-	return string ? string : json_string("(not UTF-8)");
+	return name ? text_json(name, strlen(name)) : json_null();
 }
 
 static json_t *file_json(const struct watch_top *top)

@@ -64,6 +64,7 @@ record() {
 
 record raw none '"$SKY_DISK"'
 check "without truth nothing is judged" jq -e '.truth == false and .write_error_percent == null' "$T/raw.json"
+check "why there is no truth is told" bash -c "'$SKY' classify '$T/raw.h5' | grep -q 'no ground truth: a raw disk'"
 record ext4 ext4 file
 holds "ext4: a class is no mistake, write error" "$(jq .write_error_percent "$T/ext4.json") == 0"
 check "an image with a file system is no raw disk" bash -c \

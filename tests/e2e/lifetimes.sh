@@ -28,6 +28,18 @@ for fs in ext4 xfs btrfs; do
 	check "$fs: points to draw are written" grep -q "^sky,.*,1.000000000$" "$T/wait.csv"
 done
 
+# Of a range, and of all from a place on: 4 and 7 blocks, in place of 4 and 1.
+CLONE='import fcntl, struct
+a = open("a")
+def clone(to, *where): fcntl.ioctl(open(to, "r+"), 0x4020940d, struct.pack("qQQQ", a.fileno(), *where))
+clone("b", 0, 16384, 0)
+clone("c", 4096, 0, 4096)'
+if lives clones xfs bash -c 'for f in a:8 b:8 c:2; do dd if=/dev/urandom of=${f%:*} bs=4096 count=${f#*:} 2>/dev/null; done
+	sync; python3 -c "$1"' - "$CLONE"; then
+	holds "clones of ranges are blocks" "$(value .lifetimes.sky.born) == 18 + 4 + 7"
+	holds "what lay there was written again" "$(value .lifetimes.sky.overwritten) == 5"
+fi
+
 # What is left is what the disk holds: 30 blocks of a, of which 2 were written once more, 1 of c.
 MOUNT=discard
 if lives known ext4 bash -c 'dd if=/dev/urandom of=a bs=40960 count=4 2>/dev/null

@@ -71,6 +71,7 @@ wrong_rules() {
 	gcc -static -o "$T/static" -x c - <<<'int main(void) { return 0; }' 2>/dev/null &&
 		refuses "a static program" 1 "statically linked" --rules "$T/rules" -- "$T/static"
 	check "--check" "$SKYTAG" --rules "$T/rules" --check
+	check "--version" "$SKYTAG" --version
 }
 
 # The rules are the program's from its start: what becomes of their file is no matter.

@@ -203,8 +203,8 @@ static long long exceeding(size_t count, const struct tolerance *rules)
 	json_t *result;
 
 	set_rules(&o, count, rules);
-	add_a(&o, "{\"a\": 100, \"b\": 100, \"zero\": 0, \"only\": 1}");
-	add_b(&o, "{\"a\": 101, \"b\": 98, \"zero\": 0.5}");
+	add_a(&o, "{\"a\": 100, \"b\": 100, \"zero\": 0, \"only\": 1, \"unknown\": null}");
+	add_b(&o, "{\"a\": 101, \"b\": 98, \"zero\": 0.5, \"unknown\": null}");
 	result = compare(&o);
 	places = json_integer_value(json_object_get(result, "exceeding"));
 	json_decref(result);

@@ -79,7 +79,7 @@ Test(skytag, refuses_wrong_rules_by_line_and_reason)
 		{"offset=0-99999999T class=1", 1, "multiples of 4096"},
 		{"innodb=index class=1", 1, "add path="},
 		{"path=a innodb=tertiary class=1", 1, "one of index"},
-		{"path=a innodb=index type=3 class=1", 1, "second time"},
+		{"path=a innodb=index type=3 class=1", 1, "one condition"},
 		{"path=a innodb=undo index-id=3 class=1", 1, "no index-id"},
 		{"path=a index-id=0 class=1", 1, "index's number"},
 		{"path=a page=16K class=1", 1, "add innodb="},
@@ -87,7 +87,10 @@ Test(skytag, refuses_wrong_rules_by_line_and_reason)
 		{"path=a innodb=index page=2K class=1", 1, "64K"},
 		{"class=1\npath=a class=2", 2, "never reached"},
 		{"path=a\001b class=1", 1, "control character"},
-		{"path=\"a b class=1", 1, "no condition"},
+		{"path=\"a b class=1", 1, "quote"},
+		{"path=\"a class=1", 1, "quote"},
+		{"path=\"a\"b class=1", 1, "quote"},
+		{"path=a class=1\r\n", 1, "control character"},
 	};
 	struct tag_error error;
 

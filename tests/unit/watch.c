@@ -426,6 +426,38 @@ Test(watch, a_page_fits_whatever_the_terminal_is)
 	end(&log);
 }
 
+/* Of all lines but those of files and processes, whose names are cut. */
+Test(watch, no_number_is_cut_on_a_terminal_of_80_columns)
+{
+	struct page_options options = {.trace = "a.pcap", .state = "live", .rows = 15};
+	static struct page page, wide;
+	struct log log;
+	struct event e;
+
+	begin(&log, SECOND_NS);
+	for (unsigned i = 0; i < 100000; i++) {
+		event_init(&e, EVENT_BLOCK);
+		e.block.op = i % BLOCK_OPS;
+		e.block.id = i;
+		e.block.sectors = 1u << 20;
+		feed(&log, &e, i);
+	}
+	event_init(&e, EVENT_LOSS);
+	e.loss.count = 1234567;
+	feed(&log, &e, 100000);
+	mark_at(&log, SECOND_NS);
+	options.columns = PAGE_COLUMNS_MAX;
+	page_make(&wide, log.watch, &options);
+	options.columns = PAGE_COLUMNS;
+	page_make(&page, log.watch, &options);
+	cr_assert_eq(page.count, 15);
+	for (unsigned i = 1; i < page.count; i++)
+		cr_expect_str_eq(page.line[i].text, wide.line[i].text);
+	cr_expect_neq(strstr(page.line[0].text, "no calls"), NULL, "%s", page.line[0].text);
+	cr_expect_neq(strstr(page.line[14].text, "lost 1234k"), NULL, "%s", page.line[14].text);
+	end(&log);
+}
+
 /* A stream's bytes of so many marks; the caller frees. */
 static char *stream_bytes(int marks, size_t *bytes)
 {

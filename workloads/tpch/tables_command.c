@@ -7,9 +7,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/command.h"
 #include "common/error.h"
+#include "common/json.h"
 #include "common/output.h"
 #include "common/size.h"
 #include "workloads/tpch/tables.h"
@@ -94,23 +96,17 @@ static int write_file(const struct tpch *tpch, const struct tpch_table *table, c
 {
 	struct output output;
 	FILE *file;
-	int rc;
 
 	if (output_begin(&output, path))
 		return -1;
-	file = fopen(output.part, "we");
-	if (!file) {
-		fail_errno(errno, "%s could not be made", output.part);
-		output_abandon(&output);
+	file = output_open(&output);
+	if (!file)
 		return -1;
-	}
-	rc = tpch_write_table(tpch, table, file, path);
-	if (fclose(file) && !rc)
-		rc = fail_errno(errno, "%s could not be written", path);
-	if (!rc)
-		return output_commit(&output);
+	if (!tpch_write_table(tpch, table, file, path))
+		return output_close(&output, file);
+	fclose(file);
 	output_abandon(&output);
-	return rc;
+	return -1;
 }
 
 static json_t *table_made(const struct arguments *a, const struct tpch_table *table)
@@ -123,7 +119,8 @@ static json_t *table_made(const struct arguments *a, const struct tpch_table *ta
 		return NULL;
 	}
 	if (!write_file(&a->tpch, table, path))
-		made = json_pack("{s:s, s:s, s:I}", "table", table->name, "file", path, "rows",
+		made = json_pack("{s:s, s:o, s:I}", "table", table->name, "file",
+				 text_json(path, strlen(path)), "rows",
 				 (json_int_t)tpch_rows(&a->tpch, table));
 	free(path);
 	return made;
