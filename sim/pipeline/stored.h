@@ -9,8 +9,8 @@
 
 struct pipeline;
 
-/* At most so many chunks of file data, the newest (256 MiB). */
-#define STORED_MAX 65536u
+/* At most so many chunks of file data, the newest (1 GiB). */
+#define STORED_MAX 262144u
 
 /* A chunk of file data on a disk; sum SUM_UNKNOWN: none. */
 struct stored {
