@@ -4,6 +4,8 @@
 # make check      every test           make bench   rates and ratios
 # make fuzz       long fuzzing         make deps    what apt has to install
 # make install    PREFIX=/usr/local DESTDIR=   make paper-table5   the paper's table 5
+# make paper-figure4, paper-figure5      its figures of block lifetimes
+# make guest      build/libskyguest.*, build/skytag: programs that give classes to their I/O
 # make lab-up, lab-shell, lab-check      the emulated host for the KVM recorder
 #
 # SANITIZE=1 (ASan and UBSan) and DEBUG=1 build into folders of their own; BUILD=DIR names another.
@@ -72,6 +74,7 @@ $(BUILD)/tests/unit/suite: $(UNIT:%.c=$(BUILD)/%.o) $(OBJECTS)
 $(FUZZERS) $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+include kvm-recorder/guest/guest.mk
 include kvm-recorder/lab/lab.mk
 
 deps:
@@ -81,18 +84,18 @@ deps:
 unit: $(BUILD)/tests/unit/suite $(SKY)
 	tests/run-unit $(BUILD)
 
-e2e: $(SKY)
+e2e: $(SKY) $(BUILD)/tests/bench/make_trace
 	tests/run-e2e $(BUILD)
 
 # A machine without the packages gets them first, where it may.
 check:
 	@tests/need-packages "$(MAKE)"
 	@$(MAKE) --no-print-directory check-built
-check-built: $(SKY) $(BUILD)/tests/unit/suite $(FUZZERS)
+check-built: $(SKY) $(BUILD)/tests/bench/make_trace $(BUILD)/tests/unit/suite $(FUZZERS)
 	tests/run-all $(BUILD)
 
 demo:
-	@tests/need-packages "$(MAKE)"
+	@tests/need-packages "$(MAKE)" TEST_FILES=
 	@$(MAKE) --no-print-directory $(SKY)
 	workloads/demo $(BUILD)
 
@@ -106,7 +109,13 @@ mutations:
 	tests/mutations
 
 paper-table5: $(SKY)
-	workloads/table5 $(BUILD) $(OPERATIONS) $(REPETITIONS)
+	workloads/table5 $(BUILD) "$(OPERATIONS)" "$(REPETITIONS)"
+
+paper-figure4: $(SKY)
+	workloads/figure4 $(BUILD) "$(WAIT)" "$(SIZE)"
+
+paper-figure5: $(SKY)
+	workloads/figure5 $(BUILD) "$(OPERATIONS)"
 
 man: $(SKY)
 	docs/make-man $(BUILD)
@@ -122,6 +131,6 @@ clean:
 format:
 	clang-format -i $(SOURCES) sky.c $(wildcard tests/*/*.c) $(shell find $(ROOMS) -name '*.h')
 
-.PHONY: all deps unit e2e check check-built demo bench fuzz mutations paper-table5 man install clean format
+.PHONY: all deps unit e2e check check-built demo bench fuzz mutations paper-table5 paper-figure4 paper-figure5 man install clean format
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

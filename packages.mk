@@ -5,7 +5,7 @@
 LIBRARIES := hdf5-serial:libhdf5-dev blosc:libblosc-dev libpcap:libpcap-dev \
 	     fuse3:libfuse3-dev libseccomp:libseccomp-dev mount:libmount-dev blkid:libblkid-dev \
 	     libbpf:libbpf-dev gsl:libgsl-dev jansson:libjansson-dev zlib:zlib1g-dev \
-	     criterion:libcriterion-dev
+	     ncurses:libncurses-dev criterion:libcriterion-dev
 FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
 	     /usr/include/libtrace.h:libtrace3-dev /usr/bin/clang:clang \
 	     /usr/bin/gnuplot:gnuplot-nox /usr/sbin/mkfs.ext4:e2fsprogs \
@@ -15,7 +15,7 @@ FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
 	     /usr/bin/help2man:help2man /usr/bin/mandoc:mandoc /usr/bin/strace:strace \
 	     /usr/bin/h5dump:hdf5-tools /usr/bin/python3:python3 \
 	     /usr/lib/python3/dist-packages/h5py:python3-h5py /usr/bin/jq:jq /usr/bin/gpg:gpg /usr/bin/gpg-agent:gpg-agent \
-	     /usr/src/glibc:glibc-source /usr/bin/xz:xz-utils
+	     /usr/bin/tmux:tmux /usr/src/glibc:glibc-source /usr/bin/xz:xz-utils
 
 # For the emulated host of kvm-recorder/lab: `make deps LAB=1` installs them too.
 LAB_FILES := /usr/bin/qemu-system-x86_64:qemu-system-x86 /bin/busybox:busybox-static /bin/cpio:cpio /sbin/depmod:kmod /sbin/dmsetup:dmsetup \
@@ -24,26 +24,29 @@ ifdef LAB
 FILES += $(LAB_FILES)
 endif
 
-PACKAGES := make $(foreach pair,$(LIBRARIES) $(FILES),$(lastword $(subst :, ,$(pair))))
+# What only tests need and would be much to ask of who builds Sky.
+TEST_FILES := /usr/sbin/mariadbd:mariadb-server-core /usr/bin/mariadb:mariadb-client-core
+
+PACKAGES := make $(foreach pair,$(LIBRARIES) $(FILES) $(TEST_FILES),$(lastword $(subst :, ,$(pair))))
 
 names := $(foreach pair,$(filter-out criterion:%,$(LIBRARIES)),$(firstword $(subst :, ,$(pair))))
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(names) 2>/dev/null)
 PACKAGE_LIBS   := $(shell pkg-config --libs $(names) 2>/dev/null)
 CRITERION_LIBS := $(shell pkg-config --libs criterion 2>/dev/null)
 
-# One sentence for everything that is missing, before the compiler can say it in a thousand.
+# One sentence for everything that is missing, before the compiler can say it in a thousand; $(1) are more files.
 define find-missing
 missing=; \
 for pair in $(LIBRARIES); do pkg-config --exists $${pair%%:*} 2>/dev/null || missing="$$missing $${pair##*:}"; done; \
-for pair in $(FILES); do [ -e $${pair%%:*} ] || missing="$$missing $${pair##*:}"; done
+for pair in $(FILES) $(1); do [ -e $${pair%%:*} ] || missing="$$missing $${pair##*:}"; done
 endef
 
 $(BUILD)/packages: packages.mk
 	@mkdir -p $(@D)
-	@$(find-missing); if [ -n "$$missing" ]; then \
+	@$(call find-missing); if [ -n "$$missing" ]; then \
 		echo "Sky can't be built without these packages: run \`make deps\` as root, or apt-get install$$missing" >&2; exit 1; fi
 	@touch $@
 
 missing:
-	@$(find-missing); echo $$missing
+	@$(call find-missing,$(TEST_FILES)); echo $$missing
 .PHONY: missing

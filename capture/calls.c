@@ -37,6 +37,11 @@ static const struct {
 #include "calls.def"
 };
 
+static const bool may_be_classed[CALL_COUNT] = {
+#define CLASSED(id) [CALL_##id] = true,
+#include "calls.def"
+};
+
 #define NUMBERS_MAX 600
 
 /* Made from the table before main(), so that a look-up is an array access from any thread. */
@@ -97,4 +102,40 @@ enum call call_meant(enum abi abi, uint32_t number, uint64_t argument[6])
 	memmove(argument, argument + 1, 5 * sizeof(*argument));
 	argument[5] = 0;
 	return call_by_number(abi, number);
+}
+
+unsigned call_magic_argument(enum abi abi, enum call call)
+{
+	const struct argument *arguments = call_arguments(abi, call);
+	unsigned count = 0;
+
+	if (!may_be_classed[call])
+		return 0;
+	while (arguments[count].style != ARGUMENT_NONE)
+		count++;
+	return count;
+}
+
+uint8_t call_class(enum abi abi, enum call call, const uint64_t argument[6])
+{
+	unsigned magic = call_magic_argument(abi, call);
+
+	if (!magic || argument[magic] != CLASS_MAGIC)
+		return CLASS_UNDECIDED;
+	return argument[magic + 1] < CLASS_COUNT ? argument[magic + 1] : CLASS_OUT_OF_RANGE;
+}
+
+uint8_t entry_class(const struct entry_event *entry)
+{
+	uint64_t argument[6];
+	enum call call;
+	bool moved;
+
+	memcpy(argument, entry->argument, sizeof(argument));
+	call = call_meant(entry->abi, entry->number, argument);
+	moved = call != call_by_number(entry->abi, entry->number);
+	/* An argument that is on the stack then: the class of a call with four of its own. */
+	if (moved && call_magic_argument(entry->abi, call) == 4)
+		return CLASS_UNDECIDED;
+	return call_class(entry->abi, call, argument);
 }

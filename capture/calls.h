@@ -21,6 +21,9 @@ enum call {
 	CALL_COUNT
 };
 
+#define CLASS_MAGIC	   0x536b79436c617373u /* "SkyClass" */
+#define CLASS_OUT_OF_RANGE 254
+
 /* How an argument is shown. */
 enum argument_style {
 	ARGUMENT_NONE,
@@ -64,6 +67,23 @@ const struct argument *call_arguments(enum abi abi, enum call call);
  * to where they belong. The sixth is on the stack then, and unknown: 0.
  */
 enum call call_meant(enum abi abi, uint32_t number, uint64_t argument[6]);
+
+/*
+ * The call's argument that is followed by an application's class where it is
+ * CLASS_MAGIC: the one behind its own. 0: the call is none that can bear a class.
+ */
+unsigned call_magic_argument(enum abi abi, enum call call);
+
+/*
+ * The class that an application gave with its call (paper, 3.6;
+ * kvm-recorder/guest/skyguest.h), as call_meant() left the arguments:
+ * CLASS_UNDECIDED without the magic, CLASS_OUT_OF_RANGE where what follows the
+ * magic is none.
+ */
+uint8_t call_class(enum abi abi, enum call call, const uint64_t argument[6]);
+
+/* The same of an entry as it was recorded, for which call_meant() has yet to be asked. */
+uint8_t entry_class(const struct entry_event *entry);
 
 static inline int call_number(enum abi abi, enum call call)
 {

@@ -10,13 +10,15 @@ static const char *const abi_names[] = {"linux64", "freebsd64", NULL};
 static const char *const way_names[] = {"sysret", "iret", "rewind", "killed", "restart", NULL};
 static const char *const mapping_names[] = {"appears", "goes", "reused", NULL};
 const char *const block_op_names[] = {"R", "W", "F", "D", "Z", NULL};
+const char *const block_op_words[BLOCK_OPS] = {"read", "write", "flush", "discard", "zero"};
 const char *const block_flag_names[] = {"SYNC",	    "META",	 "PRIO",       "FUA",
 					"PREFLUSH", "READAHEAD", "BACKGROUND", NULL};
 const char *const chunk_class_names[] = {"unknown", "metadata", "data", "unconsumed", NULL};
 const char *const truth_source_names[] = {"none",	 "block-device", "btree",	  "file",
 					  "system-file", "user-page",	 "kernel-buffer", NULL};
 const char *const hint_reason_names[] = {
-	"none", "write-checksum", "read-checksum", "exclusion", "neighbour", "truth", "rule", "journal", "frame", NULL};
+	"none", "write-checksum", "read-checksum", "exclusion", "neighbour", "truth", "rule", "journal", "frame",
+	"application", NULL};
 const char *const dedup_hint_names[] = {"none", "unique", "copy", NULL};
 
 #define FIELD(n, t, s, m, ...)                                                                     \

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define CHUNK_BYTES	  4096u
 #define SECTOR_BYTES	  512u
@@ -69,7 +70,7 @@ enum abi { ABI_LINUX64, ABI_FREEBSD64 };
 /* How a call came back to user space; KILLED and RESTART have no result. */
 enum exit_way { EXIT_SYSRET, EXIT_IRET, EXIT_REWIND, EXIT_KILLED, EXIT_RESTART };
 
-enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_ZERO };
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_ZERO, BLOCK_OPS };
 
 /* Flags of a block request as the block layer had them. */
 #define BLOCK_FLAG_SYNC	      (1u << 0)
@@ -130,6 +131,7 @@ enum hint_reason {
 	REASON_RULE,	       /* a rule of thumb of a baseline: size, flags, place */
 	REASON_JOURNAL,	       /* by its marker, or where the journal goes on */
 	REASON_FRAME,	       /* its frame was, or became, a page of a mapped file */
+	REASON_APPLICATION,    /* the call that wrote or read it bore this class */
 };
 
 enum dedup_hint { DEDUP_NONE, DEDUP_UNIQUE, DEDUP_COPY };
@@ -142,7 +144,8 @@ enum dedup_hint { DEDUP_NONE, DEDUP_UNIQUE, DEDUP_COPY };
 
 /*
  * A record of io_submit, io_getevents or io_uring_enter, flattened into the
- * records field: RECORD_WORDS words each.
+ * records field: RECORD_WORDS words each. ioctl(FICLONERANGE) has one: the
+ * source's descriptor, offset and bytes; entry_event.file_offset is the target's.
  */
 enum record_word {
 	RECORD_ID, /* iocb address or user_data */
@@ -428,6 +431,11 @@ static inline const struct text *field_text(const struct event *event, const str
 	return (const struct text *)((const char *)event + field->offset);
 }
 
+static inline bool text_is(const struct text *text, const char *word)
+{
+	return text->count == strlen(word) && !memcmp(text->at, word, text->count);
+}
+
 /* An event of that kind in which everything is unknown. */
 void event_init(struct event *event, enum event_kind kind);
 
@@ -446,5 +454,8 @@ extern const char *const block_op_names[],
 					   *const hint_reason_names[],
 						   *const truth_source_names[],
 							   *const dedup_hint_names[];
+
+/* Operations as results name them: "read" for BLOCK_READ. */
+extern const char *const block_op_words[BLOCK_OPS];
 
 #endif

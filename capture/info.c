@@ -11,36 +11,28 @@
 #include "archive.h"
 #include "common/command.h"
 #include "common/error.h"
+#include "common/json.h"
 #include "common/progress.h"
 #include "common/size.h"
 #include "info.h"
 #include "source.h"
 
-#define OPS 5
-
 struct facts {
 	uint64_t kinds[EVENT_KINDS];
-	uint64_t requests[OPS], bytes[OPS];
+	uint64_t requests[BLOCK_OPS], bytes[BLOCK_OPS];
 	uint64_t first_seq, last_seq, first_ns, last_ns;
 	uint64_t recorded; /* events that have a seq of their own */
 	uint64_t lost;
 	json_t *attributes, *marks;
 };
 
-/* What a program wrote, or a file is called, may be no UTF-8. */
-static json_t *text_json(const struct text *text)
-{
-	json_t *string = json_stringn(text->at, text->count);
-
-	return string ? string : json_string("(not UTF-8)");
-}
-
 static void take_attribute(struct facts *f, const struct event *e)
 {
 	char name[128];
 
 	snprintf(name, sizeof(name), "%.*s", (int)e->attribute.name.count, e->attribute.name.at);
-	json_object_set_new(f->attributes, name, text_json(&e->attribute.value));
+	json_object_set_new(f->attributes, name,
+			    text_json(e->attribute.value.at, e->attribute.value.count));
 }
 
 static void take_block(struct facts *f, const struct event *e)
@@ -56,8 +48,9 @@ static void take_loss(struct facts *f, const struct event *e)
 
 static void take_mark(struct facts *f, const struct event *e)
 {
-	json_array_append_new(f->marks, json_pack("{s:I, s:o}", "time_ns", (json_int_t)e->time_ns,
-						  "name", text_json(&e->mark.name)));
+	json_array_append_new(f->marks,
+			      json_pack("{s:I, s:o}", "time_ns", (json_int_t)e->time_ns, "name",
+					text_json(e->mark.name.at, e->mark.name.count)));
 }
 
 static void (*const takers[EVENT_KINDS])(struct facts *, const struct event *) = {
@@ -113,12 +106,11 @@ static json_t *kinds_json(const struct facts *f, uint64_t *total)
 
 static json_t *requests_json(const struct facts *f)
 {
-	static const char *const names[OPS] = {"read", "write", "flush", "discard", "zero"};
 	json_t *requests = json_object();
 
-	for (int op = 0; op < OPS; op++)
+	for (int op = 0; op < BLOCK_OPS; op++)
 		if (f->requests[op])
-			json_object_set_new(requests, names[op],
+			json_object_set_new(requests, block_op_words[op],
 					    json_pack("{s:I, s:I}", "count",
 						      (json_int_t)f->requests[op], "bytes",
 						      (json_int_t)f->bytes[op]));
@@ -127,7 +119,6 @@ static json_t *requests_json(const struct facts *f)
 
 static json_t *facts_json(const char *path, const struct source *source, const struct facts *f)
 {
-	struct text name = {path, strlen(path)};
 	struct stat st = {0};
 	uint64_t events;
 	json_t *kinds = kinds_json(f, &events);
@@ -136,7 +127,7 @@ static json_t *facts_json(const char *path, const struct source *source, const s
 	(void)stat(path, &st); /* a pipe has no size */
 	return json_pack(
 		"{s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:O, s:O, s:o}",
-		"trace", text_json(&name), "form", source->ops->form, "file_bytes",
+		"trace", text_json(path, strlen(path)), "form", source->ops->form, "file_bytes",
 		(json_int_t)st.st_size, "events", (json_int_t)events, "kinds", kinds, "first_ns",
 		events ? json_integer(f->first_ns) : json_null(), "last_ns",
 		events ? json_integer(f->last_ns) : json_null(), "duration_ns",

@@ -5,6 +5,7 @@
 #ifndef SKY_INPUT_H
 #define SKY_INPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,7 +17,8 @@
 struct input {
 	int fd;
 	char *name;
-	uint64_t total_bytes; /* 0: not a regular file */
+	uint64_t total_bytes; /* 0: not a regular file, or it may grow */
+	bool grows; /* at its end, wait for more while somebody writes it */
 	size_t head_bytes, head_taken;
 	char head[INPUT_HEAD_BYTES];
 };

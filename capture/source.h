@@ -9,6 +9,7 @@
 #ifndef SKY_SOURCE_H
 #define SKY_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,6 +29,8 @@ struct source_ops {
 	 */
 	ssize_t (*read)(struct source *source, struct event *events, size_t max);
 	void (*close)(struct source *source);
+	/* Will read() return at once? Waits for that at most so long. NULL: always. */
+	bool (*ready)(struct source *source, int wait_ms);
 };
 
 struct source {
@@ -59,6 +62,11 @@ struct sink {
 static inline ssize_t source_read(struct source *source, struct event *events, size_t max)
 {
 	return source->ops->read(source, events, max);
+}
+
+static inline bool source_ready(struct source *source, int wait_ms)
+{
+	return !source->ops->ready || source->ops->ready(source, wait_ms);
 }
 
 static inline void source_close(struct source *source)
@@ -97,6 +105,9 @@ static inline void sink_abandon(struct sink *sink)
  * input (a stream or text). NULL after saying what is wrong.
  */
 struct source *trace_open(const char *path, uint32_t kinds);
+
+/* The same, but a stream that is still being written ends when its writer does. */
+struct source *trace_follow(const char *path, uint32_t kinds);
 
 /*
  * Creates a trace in the form that the path's ending says (.h5, .pcap,

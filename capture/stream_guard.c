@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "growing.h"
 #include "stream.h"
 #include "stream_guard.h"
 
@@ -24,10 +25,10 @@ struct stream_guard {
 	pthread_t thread;
 	bool started, joined;
 	int out_fd, stop_fd;
-	_Atomic uint64_t taken_bytes;
+	_Atomic uint64_t taken_bytes, passed_bytes;
 	/* the thread's findings, read after it was joined */
 	int read_error;
-	bool damaged;
+	bool damaged, cut;
 	uint64_t good_bytes, cut_bytes;
 	char buffer[BUFFER_BYTES];
 };
@@ -48,6 +49,17 @@ static bool times_agree(const struct stream_record_header *h, const char *frame)
 	memcpy(&f, frame, sizeof(f));
 	return h->seconds == (uint32_t)(f.time_ns / 1000000000) &&
 	       h->nanoseconds == f.time_ns % 1000000000;
+}
+
+/* At the end of the input: true if more has come, to a file that is still being written. */
+static bool await_growth(struct stream_guard *g)
+{
+	enum growth growth = g->input.grows
+				     ? growing_wait(g->input.fd, g->taken_bytes, g->stop_fd)
+				     : GROWTH_NONE;
+
+	g->cut = growth == GROWTH_CUT;
+	return growth == GROWTH_MORE;
 }
 
 /* How many of the buffer's bytes are whole records. */
@@ -130,6 +142,8 @@ static void *guard_main(void *argument)
 		ssize_t got = input_read(&g->input, g->buffer + held, BUFFER_BYTES - held);
 		size_t whole;
 
+		if (!got && await_growth(g))
+			continue;
 		if (got <= 0) {
 			g->read_error = got < 0 ? errno : 0;
 			break;
@@ -137,6 +151,7 @@ static void *guard_main(void *argument)
 		g->taken_bytes += got;
 		held += got;
 		whole = whole_records(g, held);
+		g->passed_bytes += whole;
 		if (!pass_on(g->out_fd, g->buffer, whole))
 			break;
 		g->good_bytes += whole;
@@ -164,7 +179,7 @@ static int check_header(struct stream_guard *g)
 		return fail("%s is no stream of Sky: its pcap header is another's; only what `sky "
 			    "record --stream` and `sky convert` wrote can be read",
 			    in->name);
-	g->taken_bytes = g->good_bytes = sizeof(h);
+	g->taken_bytes = g->passed_bytes = g->good_bytes = sizeof(h);
 	return pass_on(g->out_fd, in->head, sizeof(h))
 		       ? 0
 		       : fail_errno(errno, "cannot read %s", in->name);
@@ -219,6 +234,11 @@ uint64_t stream_guard_bytes(const struct stream_guard *guard)
 	return guard->taken_bytes;
 }
 
+uint64_t stream_guard_passed(const struct stream_guard *guard)
+{
+	return guard->passed_bytes;
+}
+
 static void join(struct stream_guard *g)
 {
 	if (g->started && !g->joined)
@@ -233,6 +253,11 @@ int stream_guard_verdict(struct stream_guard *guard, uint64_t *cut_bytes)
 	if (guard->read_error)
 		return fail_errno(guard->read_error, "cannot read %s after byte %" PRIu64,
 				  guard->input.name, guard->taken_bytes);
+	if (guard->cut)
+		return fail("%s became shorter than the %" PRIu64
+			    " bytes that were read of it: it was truncated, or is written anew; "
+			    "read it again from its beginning",
+			    guard->input.name, guard->taken_bytes);
 	if (guard->damaged)
 		return fail("%s is damaged at byte %" PRIu64
 			    ": a record of impossible length or time; cut it "

@@ -27,6 +27,9 @@ struct stream_guard *stream_guard_start(struct input *input, int *out_fd);
 /* How many bytes it has read so far. */
 uint64_t stream_guard_bytes(const struct stream_guard *guard);
 
+/* How many of them it has passed on, or is about to. */
+uint64_t stream_guard_passed(const struct stream_guard *guard);
+
 /*
  * After the pipe has ended. 0 and the bytes of the last, cut record; or -1
  * after saying where the stream is damaged.

@@ -8,6 +8,7 @@
  */
 #include <libtrace.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,7 +215,8 @@ static ssize_t stream_read(struct source *source, struct event *events, size_t m
 	while (count < max && s->payload.used < BATCH_BYTES) {
 		struct stream_frame first = {0};
 
-		if (count && !source->total_bytes && stream_guard_bytes(s->guard) <= s->whole_bytes)
+		if (count && !source->total_bytes &&
+		    stream_guard_passed(s->guard) <= s->whole_bytes)
 			break;
 		rc = next_encoded(s, &begin[count], &first);
 		if (rc <= 0)
@@ -232,6 +234,17 @@ static ssize_t stream_read(struct source *source, struct event *events, size_t m
 	if (s->failed && !count)
 		return -1;
 	return decode_batch(s, events, begin, count);
+}
+
+/* All that the guard passed on has been read: then there is more when its pipe has more. */
+static bool stream_ready(struct source *source, int wait_ms)
+{
+	struct stream_source *s = container_of(source, struct stream_source, source);
+	struct pollfd pipe = {.fd = s->pipe_fd, .events = POLLIN};
+
+	if (s->failed || s->ended || stream_guard_passed(s->guard) > s->whole_bytes)
+		return true;
+	return poll(&pipe, 1, wait_ms) > 0;
 }
 
 static void stream_close(struct source *source)
@@ -257,6 +270,7 @@ static const struct source_ops stream_ops = {
 	.form = "stream",
 	.read = stream_read,
 	.close = stream_close,
+	.ready = stream_ready,
 };
 
 static int start_libtrace(struct stream_source *s)

@@ -349,6 +349,26 @@ static int set_argument(struct text_source *s, struct entry_event *entry, int i,
 	return 0;
 }
 
+/* An application's class stands for the magic and for itself. */
+static bool names_class(const struct event *event, const struct word *w)
+{
+	const struct entry_event *entry = &event->entry;
+
+	return event->kind == EVENT_ENTRY && !strcmp(w->name, "class") &&
+	       call_magic_argument(entry->abi, call_by_number(entry->abi, entry->number));
+}
+
+static int set_class(struct text_source *s, struct entry_event *entry, const struct word *w)
+{
+	enum call call = call_by_number(entry->abi, entry->number);
+	unsigned magic = call_magic_argument(entry->abi, call);
+
+	if (w->quoted.at || !text_parse_number(w->value, &entry->argument[magic + 1]))
+		return wrong(s, "a value that can't be:", w->value);
+	entry->argument[magic] = CLASS_MAGIC;
+	return 0;
+}
+
 static const struct text_header_field *find_header_field(const char *name)
 {
 	const struct text_header_field *h = text_header_fields;
@@ -369,6 +389,8 @@ static int set_named(struct text_source *s, struct event *event, const struct wo
 
 		return set_field(s, event, &header, w);
 	}
+	if (names_class(event, w))
+		return set_class(s, &event->entry, w);
 	argument = event->kind == EVENT_ENTRY ? find_argument(&event->entry, w->name) : -1;
 	if (argument >= 0)
 		return set_argument(s, &event->entry, argument, w);

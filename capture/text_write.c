@@ -122,11 +122,16 @@ static void put_number(FILE *out, const struct event *event, const struct field 
 static void put_arguments(FILE *out, const struct entry_event *entry)
 {
 	enum call call = call_by_number(entry->abi, entry->number);
+	int magic = call_magic_argument(entry->abi, call);
 
 	for (int i = 0; i < 6; i++) {
 		const struct argument *a = &call_arguments(entry->abi, call)[i];
 		const struct argument_form *form = &argument_forms[a->style];
 
+		if (magic && i == magic && entry->argument[i] == CLASS_MAGIC) {
+			fprintf(out, " class=%" PRIu64, entry->argument[++i]);
+			continue;
+		}
 		if (!entry->argument[i] && !form->shown)
 			continue;
 		if (a->name)

@@ -44,7 +44,7 @@ static struct source *unknown_form(struct input *input)
 	return NULL;
 }
 
-struct source *trace_open(const char *path, uint32_t kinds)
+static struct source *open_trace(const char *path, uint32_t kinds, bool follow)
 {
 	static const uint32_t magic = STREAM_MAGIC;
 	bool piped = !strcmp(path, "-");
@@ -64,11 +64,25 @@ struct source *trace_open(const char *path, uint32_t kinds)
 		fail("an archive can't be read from a pipe; name its file");
 		return NULL;
 	}
-	if (starts_with(&input, &magic, sizeof(magic)))
+	if (starts_with(&input, &magic, sizeof(magic))) {
+		input.grows = follow && input.total_bytes;
+		if (input.grows)
+			input.total_bytes = 0;
 		return stream_open_input(&input);
+	}
 	if (looks_like_text(&input))
 		return text_open_input(&input);
 	return unknown_form(&input);
+}
+
+struct source *trace_open(const char *path, uint32_t kinds)
+{
+	return open_trace(path, kinds, false);
+}
+
+struct source *trace_follow(const char *path, uint32_t kinds)
+{
+	return open_trace(path, kinds, true);
 }
 
 /* A stream or a text that becomes a file: under its .part name until it is whole. */

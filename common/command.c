@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "command.h"
@@ -25,4 +26,10 @@ int command_result(json_t *result, bool as_json, void (*print)(const json_t *res
 	}
 	json_decref(result);
 	return command_finish();
+}
+
+void print_clean(const char *text)
+{
+	for (; *text; text++)
+		putchar(iscntrl((unsigned char)*text) ? '?' : *text);
 }

@@ -39,4 +39,7 @@ int command_finish(void);
  */
 int command_result(json_t *result, bool as_json, void (*print)(const json_t *result));
 
+/* To stdout, with control characters as '?': what stands in a trace may go to a terminal. */
+void print_clean(const char *text);
+
 #endif

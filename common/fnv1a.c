@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdbool.h>
 #include <string.h>
 
 #include "fnv1a.h"
+#include "zeros.h"
 
 #define LANES 8
 
@@ -50,15 +50,6 @@ eight_chunks(const uint8_t *data, size_t chunk_bytes, uint64_t *sums)
 	}
 	for (int lane = 0; lane < LANES; lane++)
 		sums[lane] = state[lane];
-}
-
-/* Memory that equals itself one word on is that word all over. */
-static bool all_zero(const uint8_t *data, size_t bytes)
-{
-	uint64_t first;
-
-	memcpy(&first, data, sizeof(first));
-	return !first && !memcmp(data, data + sizeof(first), bytes - sizeof(first));
 }
 
 /* Zeros are what files are filled with most often; they are not worth a multiplication each. */

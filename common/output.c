@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ int output_begin(struct output *output, const char *path)
 	struct stat st;
 
 	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return fail("%s is not a regular file; name a file to write to with -o", path);
+		return fail("%s is not a regular file; name another to write to", path);
 	output->path = strdup(path);
 	if (!output->path || asprintf(&output->part, "%s.part", path) < 0) {
 		free(output->path);
@@ -42,6 +43,29 @@ static int sync_path(const char *path, int flags)
 	rc = fsync(fd);
 	close(fd);
 	return rc;
+}
+
+FILE *output_open(struct output *output)
+{
+	FILE *file = fopen(output->part, "we");
+
+	if (!file) {
+		fail_errno(errno, "cannot create %s", output->part);
+		output_abandon(output);
+	}
+	return file;
+}
+
+int output_close(struct output *output, FILE *file)
+{
+	bool whole = !ferror(file);
+
+	if (fclose(file) || !whole) {
+		fail_errno(errno, "cannot write %s (is the disk full?)", output->path);
+		output_abandon(output);
+		return -1;
+	}
+	return output_commit(output);
 }
 
 int output_commit(struct output *output)

@@ -8,12 +8,20 @@
 #ifndef SKY_OUTPUT_H
 #define SKY_OUTPUT_H
 
+#include <stdio.h>
+
 struct output {
 	char *path, *part;
 };
 
 /* Refuses (with a sentence) where PATH could not be renamed to later; creates nothing yet. */
 int output_begin(struct output *output, const char *path);
+
+/* Opens the .part file to write to it; NULL after saying why not and abandoning. */
+FILE *output_open(struct output *output);
+
+/* Closes the file and commits; abandons, after saying so, if it isn't whole. 0 or -1. */
+int output_close(struct output *output, FILE *file);
 
 /* fsync, rename, fsync of the folder; frees the names. Abandons on failure. */
 int output_commit(struct output *output);

@@ -43,6 +43,7 @@ uint32_t pool_take(struct pool *pool)
 
 	if (node) {
 		memcpy(&pool->free, pool_at(pool, node), sizeof(pool->free));
+		__builtin_prefetch(pool_at(pool, pool->free), 1); /* the next will be that */
 	} else {
 		if (pool->top >> POOL_SHIFT >= pool->blocks && pool_grow(pool))
 			return 0;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/error.h"
 #include "common/output.h"
 #include "plot.h"
 
@@ -29,19 +28,10 @@ size_t figures_collect(const struct figure **list, size_t max)
 
 int output_save(struct output *output, const char *bytes, size_t count)
 {
-	FILE *file = fopen(output->part, "we");
-	size_t written;
+	FILE *file = output_open(output);
 
-	if (!file) {
-		fail_errno(errno, "cannot create %s", output->part);
-		output_abandon(output);
+	if (!file)
 		return -1;
-	}
-	written = fwrite(bytes, 1, count, file);
-	if (fclose(file) || written != count) {
-		fail_errno(errno, "cannot write %s (is the disk full?)", output->path);
-		output_abandon(output);
-		return -1;
-	}
-	return output_commit(output);
+	fwrite(bytes, 1, count, file); /* what fails is found when it is closed */
+	return output_close(output, file);
 }

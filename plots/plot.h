@@ -25,12 +25,15 @@ struct results {
 	json_t *info;	 /* trace_info() */
 	json_t *classes; /* classify_trace() */
 	json_t *caches;	 /* cache_simulate(): lru and icache, a ladder of sizes, every hint mode */
+	json_t *lifetimes; /* lifetimes_of_trace() */
+	struct results *next; /* of another trace, where a figure shows several */
 };
 
 /* Borrowed; NULL after saying what is wrong. */
 json_t *results_info(struct results *results);
 json_t *results_classes(struct results *results);
 json_t *results_caches(struct results *results);
+json_t *results_lifetimes(struct results *results);
 void results_free(struct results *results);
 
 /* One of results_caches(), or NULL. Names as the caches and sizes are given there. */
@@ -57,6 +60,7 @@ struct figure {
 	const char *reading; /* one sentence on how to read it */
 	const char *lacking; /* why it may be empty */
 	unsigned height_pixels;
+	bool several; /* it can show several traces in one picture */
 	/* Writes the same in numbers, a table of HTML; NULL = the report has none. */
 	void (*tabulate)(struct results *results, FILE *page);
 	/* Writes gnuplot commands. 0, FIGURE_EMPTY, or -1 after saying what is wrong. */

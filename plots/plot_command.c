@@ -9,50 +9,21 @@
 #include "common/command.h"
 #include "common/error.h"
 #include "common/output.h"
+#include "arguments.h"
 #include "plot.h"
-
-struct arguments {
-	const char *figure, *trace, *output;
-};
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0, "where to draw to: FILE.svg or FILE.png", 0},
 	{0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case 'o':
-		arguments->output = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (!arguments->figure)
-			arguments->figure = arg;
-		else if (!arguments->trace)
-			arguments->trace = arg;
-		else
-			argp_error(state, "one figure and one trace, please");
-		return 0;
-	case ARGP_KEY_END:
-		if (!arguments->trace)
-			argp_error(state, "a figure and a trace are needed; `sky list figure` "
-					  "shows the figures");
-		if (!arguments->output)
-			argp_error(state, "-o FILE.svg or -o FILE.png is needed");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
 static const struct argp parser = {
 	.options = options,
-	.parser = parse,
-	.args_doc = "FIGURE TRACE",
-	.doc = "Draws a figure about a trace.\vThe figures: `sky list figure`. The same trace "
-	       "gives the same bytes. gnuplot draws; it must be installed.",
+	.parser = plot_parse_argument,
+	.args_doc = "FIGURE TRACE...",
+	.doc = "Draws a figure about a trace; `lifetimes` also about several.\vThe figures: `sky "
+	       "list figure`. The same trace gives the same bytes. gnuplot draws; it must be "
+	       "installed.",
 };
 
 /* By the file's ending; -1 if it is neither. */
@@ -91,16 +62,28 @@ static int draw_to(const struct figure *figure, struct results *results, const c
 
 static int run(int argc, char **argv)
 {
-	struct arguments arguments = {0};
+	struct plot_arguments arguments = {
+		.least = 2,
+		.most = PLOT_WORDS_MAX,
+		.needs = "a figure, its trace (or up to 16) and -o FILE.svg or -o FILE.png are "
+			 "needed; `sky list figure` shows the figures"};
 	const struct component *component;
-	struct results results = {0};
+	struct results results[PLOT_TRACES_MAX] = {0};
+	const struct figure *figure;
+	unsigned traces;
 	int format, rc;
 
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-	component = component_find("figure", arguments.figure);
+	traces = arguments.count - 1;
+	component = component_find("figure", arguments.words[0]);
 	if (!component) {
 		fail("there is no figure \"%s\"; `sky list figure` shows those there are",
-		     arguments.figure);
+		     arguments.words[0]);
+		return 2;
+	}
+	figure = container_of(component, const struct figure, head);
+	if (traces > 1 && !figure->several) {
+		fail("the figure %s is about one trace", arguments.words[0]);
 		return 2;
 	}
 	format = format_of(arguments.output);
@@ -109,10 +92,13 @@ static int run(int argc, char **argv)
 		     arguments.output);
 		return 2;
 	}
-	results.path = arguments.trace;
-	rc = draw_to(container_of(component, const struct figure, head), &results, arguments.output,
-		     format);
-	results_free(&results);
+	for (unsigned i = 0; i < traces; i++) {
+		results[i].path = arguments.words[i + 1];
+		results[i].next = i + 1 < traces ? &results[i + 1] : NULL;
+	}
+	rc = draw_to(figure, results, arguments.output, format);
+	for (unsigned i = 0; i < traces; i++)
+		results_free(&results[i]);
 	return rc ? 1 : command_finish();
 }
 

@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "common/output.h"
 #include "common/size.h"
+#include "arguments.h"
 #include "html.h"
 #include "plot.h"
 
@@ -169,7 +170,7 @@ static int write_figure(FILE *page, const struct figure *figure, struct results 
 }
 
 struct shares {
-	double metadata, small, large, other, all; /* chunks */
+	double metadata, small, large, given, other, all; /* chunks */
 };
 
 static struct shares count_shares(const json_t *classes)
@@ -192,6 +193,16 @@ static struct shares count_shares(const json_t *classes)
 			s.small += chunks;
 		else
 			s.large += chunks;
+	}
+	json_array_foreach (json_object_get(classes, "application"), i, row) {
+		double chunks = json_number_value(json_object_get(row, "read_chunks")) +
+				json_number_value(json_object_get(row, "write_chunks"));
+
+		s.given += chunks;
+		if (json_integer_value(json_object_get(row, "io_class")) > CLASS_REST)
+			s.small -= chunks;
+		else
+			s.large -= chunks;
 	}
 	return s;
 }
@@ -217,8 +228,11 @@ static void write_shares(FILE *page, const json_t *classes)
 		draw_share(share, s.metadata, s.all));
 	fprintf(page, "%s data of files below %.4g MB", draw_share(share, s.small, s.all),
 		bound / (1 << 20));
-	fprintf(page, "%s %s data of larger files", s.other ? "," : " and",
+	fprintf(page, "%s %s data of larger files", s.other || s.given ? "," : " and",
 		draw_share(share, s.large, s.all));
+	if (s.given)
+		fprintf(page, "%s %s data with a class that its program gave",
+			s.other ? "," : " and", draw_share(share, s.given, s.all));
 	if (s.other)
 		fprintf(page, " and %s not known", draw_share(share, s.other, s.all));
 	fputs(". ", page);
@@ -370,39 +384,14 @@ static int write_page(FILE *page, struct results *results)
 	return 0;
 }
 
-struct arguments {
-	const char *trace, *output;
-};
-
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0, "where the page goes: FILE.html", 0},
 	{0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case 'o':
-		arguments->output = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->trace)
-			argp_error(state, "one trace, please");
-		arguments->trace = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!arguments->trace || !arguments->output)
-			argp_error(state, "a trace and -o FILE.html are needed");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
 static const struct argp parser = {
 	.options = options,
-	.parser = parse,
+	.parser = plot_parse_argument,
 	.args_doc = "TRACE",
 	.doc = "Writes a page about a trace: its facts, what the disk was asked for, how often "
 	       "the hints were right, what caches would have served.\vThe page holds all its "
@@ -432,7 +421,8 @@ static int report(struct results *results, struct output *output)
 
 static int run(int argc, char **argv)
 {
-	struct arguments arguments = {0};
+	struct plot_arguments arguments = {
+		.least = 1, .most = 1, .needs = "one trace and -o FILE.html are needed"};
 	struct results results = {0};
 	struct output output;
 	int rc;
@@ -440,7 +430,7 @@ static int run(int argc, char **argv)
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
 	if (output_begin(&output, arguments.output))
 		return 1;
-	results.path = arguments.trace;
+	results.path = arguments.words[0];
 	rc = report(&results, &output);
 	results_free(&results);
 	return rc ? 1 : command_finish();

@@ -13,8 +13,8 @@
 static const struct {
 	const char *label, *colour;
 } kinds[] = {
-	{"large-file data", "#9ecae1"}, {"small-file data", "#08519c"}, {"metadata", "#d55e00"},
-	{"unconsumed", "#b9a9cc"},	{"unknown", "#c8c8c8"},
+	{"large-file data", "#9ecae1"},	 {"small-file data", "#08519c"}, {"metadata", "#d55e00"},
+	{"application data", "#009e73"}, {"unconsumed", "#b9a9cc"},	 {"unknown", "#c8c8c8"},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -13,6 +13,7 @@
 #include "plot.h"
 #include "sim/cache_sim.h"
 #include "sim/classify.h"
+#include "sim/lifetimes.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -54,8 +55,16 @@ json_t *results_caches(struct results *results)
 	return results->caches;
 }
 
+json_t *results_lifetimes(struct results *results)
+{
+	if (!results->lifetimes)
+		results->lifetimes = lifetimes_of_trace(results->path);
+	return results->lifetimes;
+}
+
 void results_free(struct results *results)
 {
+	json_decref(results->lifetimes);
 	json_decref(results->info);
 	json_decref(results->classes);
 	json_decref(results->caches);

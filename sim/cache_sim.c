@@ -15,6 +15,7 @@
 #include "cache_sim.h"
 #include "capture/source.h"
 #include "common/error.h"
+#include "common/json.h"
 #include "common/progress.h"
 #include "common/size.h"
 
@@ -287,12 +288,13 @@ static json_t *report(const struct simulation *s, const char *path)
 
 	for (unsigned int tag = 0; tag < TAGS; tag++)
 		references += s->input.modes[0].feed.references[tag].references;
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:O, s:s?, s:o, s:o}", "trace", path,
-			 "granularity", granularity_names[s->options->granularity],
-			 "distinct_blocks", (json_int_t)s->input.distinct.count, "references",
-			 (json_int_t)references, "requests", (json_int_t)s->input.requests,
-			 "miss_ratio", json_object_get(first, "miss_ratio"), "hint_source",
-			 hint_source(s), "undecided_chunks", undecided_json(s), "results", results);
+	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?, s:o, s:o}", "trace",
+			 text_json(path, strlen(path)), "granularity",
+			 granularity_names[s->options->granularity], "distinct_blocks",
+			 (json_int_t)s->input.distinct.count, "references", (json_int_t)references,
+			 "requests", (json_int_t)s->input.requests, "miss_ratio",
+			 json_object_get(first, "miss_ratio"), "hint_source", hint_source(s),
+			 "undecided_chunks", undecided_json(s), "results", results);
 }
 
 json_t *cache_simulate(const char *path, const struct cache_sim_options *options)

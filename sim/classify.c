@@ -14,9 +14,11 @@
 
 #include "capture/source.h"
 #include "common/error.h"
+#include "common/json.h"
 #include "common/progress.h"
 #include "sim/classify.h"
 #include "sim/ledger.h"
+#include "sim/not_covered.h"
 #include "sim/score.h"
 #include "sim/tally.h"
 #include "sim/truth_check.h"
@@ -35,7 +37,9 @@ struct classification {
 	struct tally *tally;
 	struct score score;
 	struct chunk_truth *truth; /* LEDGER_CHUNKS_MAX + 1 */
-	uint64_t requests, lost_events;
+	uint64_t requests;
+	struct recorded_holes holes;
+	char no_truth[128]; /* why there is none, as the recorder said */
 
 	struct sink *output;
 	const struct event *batch; /* what of it is not in the output yet */
@@ -126,6 +130,22 @@ static int take_block(struct classification *c, const struct event *event)
 	return ledger_issue(c->ledger, event, truth);
 }
 
+/* A recorder that has no truth says why: "none: BPF is not allowed". */
+static void take_attribute(struct classification *c, const struct attribute_event *attribute)
+{
+	static const char none[] = "none: ";
+	const size_t skipped = sizeof(none) - 1, room = sizeof(c->no_truth) - 1;
+	const struct text *value = &attribute->value;
+	size_t bytes;
+
+	if (!text_is(&attribute->name, "truth") || value->count <= skipped ||
+	    memcmp(value->at, none, skipped))
+		return;
+	bytes = value->count - skipped < room ? value->count - skipped : room;
+	memcpy(c->no_truth, value->at + skipped, bytes);
+	c->no_truth[bytes] = '\0';
+}
+
 static int take_event(struct classification *c, const struct event *event)
 {
 	switch (event->kind) {
@@ -136,10 +156,12 @@ static int take_event(struct classification *c, const struct event *event)
 	case EVENT_EXTENT:
 		truth_check_extent(c->check, event);
 		return 0;
-	case EVENT_LOSS:
-		c->lost_events += event->loss.count;
+	case EVENT_ATTRIBUTE:
+		take_attribute(c, &event->attribute);
+		not_covered_note(&c->holes, event);
 		return 0;
 	default:
+		not_covered_note(&c->holes, event);
 		return 0;
 	}
 }
@@ -270,30 +292,6 @@ static json_t *paper_json(const struct classification *c, const json_t *counters
 			 (json_int_t)found, "error_percent", score_percent(apart, written));
 }
 
-static json_t *not_covered_json(const struct classification *c, const json_t *counters)
-{
-	static const char *const names[] = {"chunks_without_sum",
-					    "requests_without_sums",
-					    "requests_never_completed",
-					    "unmatched_exits",
-					    "lost_exits",
-					    "completions_unseen",
-					    "processes_with_sqpoll",
-					    "chunks_given_up",
-					    "reads_given_up",
-					    "calls_given_up",
-					    "threads_given_up",
-					    "processes_given_up",
-					    "entries_without_room"};
-	json_t *all = json_object();
-
-	json_object_set_new(all, "events_lost", json_integer(c->lost_events));
-	for (size_t i = 0; counters && i < sizeof(names) / sizeof(*names); i++)
-		json_object_set_new(all, names[i], json_integer(count_of(counters, names[i])));
-	json_object_set_new(all, "bytes_cut", json_integer(c->source->cut_bytes));
-	return all;
-}
-
 static json_t *bounds_json(const struct pipeline_options *options)
 {
 	json_t *bounds = json_array();
@@ -309,9 +307,10 @@ static json_t *result_json(const struct classification *c, const struct classify
 	bool truth = score_has_truth(&c->score);
 	json_t *counters =
 		classifier->ops->statistics ? classifier->ops->statistics(classifier->state) : NULL;
+	json_t *not_covered = not_covered_json(&c->holes, counters, c->source->cut_bytes);
 	json_t *result = json_object();
 
-	json_object_set_new(result, "trace", json_string(c->path));
+	json_object_set_new(result, "trace", text_json(c->path, strlen(c->path)));
 	json_object_set_new(result, "form", json_string(c->source->ops->form));
 	json_object_set_new(result, "chunks",
 			    json_pack("{s:I, s:I}", "read",
@@ -320,6 +319,9 @@ static json_t *result_json(const struct classification *c, const struct classify
 	json_object_set_new(result, "hints", json_string(options->hints));
 	json_object_set_new(result, "evidence", json_boolean(has_evidence(c)));
 	json_object_set_new(result, "truth", json_boolean(truth));
+	json_object_set_new(result, "no_truth",
+			    truth || !*c->no_truth ? json_null()
+						   : text_json(c->no_truth, strlen(c->no_truth)));
 	score_json(&c->score, result);
 	json_object_set_new(result, "paper", paper_json(c, counters));
 	json_object_set_new(result, "by_class", tally_by_class(c->tally));
@@ -328,13 +330,15 @@ static json_t *result_json(const struct classification *c, const struct classify
 	json_object_set_new(result, "known_after_ns", tally_known_after(c->tally));
 	json_object_set_new(result, "dedup", tally_dedup(c->tally));
 	json_object_set_new(result, "journal", tally_journal(c->tally));
+	json_object_set_new(result, "application", tally_application(c->tally));
 	json_object_set_new(result, "only",
 			    options->pipeline.only ? json_string(options->pipeline.only)
 						   : json_null());
 	json_object_set_new(result, "over_time", tally_over_time(c->tally));
 	json_object_set_new(result, "cross_checks",
 			    truth ? truth_check_json(c->check) : json_null());
-	json_object_set_new(result, "not_covered", not_covered_json(c, counters));
+	json_object_set_new(result, "not_covered", not_covered);
+	json_object_set_new(result, "not_covered_why", not_covered_reasons(not_covered));
 	json_object_set_new(result, "size_bounds_bytes", bounds_json(&options->pipeline));
 	json_object_set_new(result, "size_bounds_reconstructed", json_true());
 	json_object_set_new(result, "read_window_ns",

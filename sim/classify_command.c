@@ -4,15 +4,16 @@
  *
  * The page is made from the JSON object, so the two can't disagree.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/command.h"
+#include "common/duration.h"
 #include "common/error.h"
 #include "common/size.h"
 #include "sim/classify.h"
+#include "sim/not_covered.h"
 
 struct arguments {
 	const char *path;
@@ -78,6 +79,20 @@ static void print_errors(const json_t *result, const char *title, const char *op
 	       percent_text(result, key, text, sizeof(text)), errors, judged);
 }
 
+/* As the recorder said it; imports and older recordings say nothing. */
+static void print_no_truth(const json_t *result)
+{
+	const char *why = json_string_value(json_object_get(result, "no_truth"));
+
+	if (json_is_true(json_object_get(result, "truth")))
+		return;
+	printf("  The trace has no ground truth");
+	if (why)
+		printf(": ");
+	print_clean(why ? why : "");
+	printf("\n");
+}
+
 static void print_accuracy(const json_t *result)
 {
 	const json_t *paper = json_object_get(result, "paper");
@@ -92,8 +107,7 @@ static void print_accuracy(const json_t *result)
 	printf("  %-24s %10s  (%lld data chunks written, %lld found; paper, 6.1)\n", "by counts",
 	       percent_text(paper, "error_percent", text, sizeof(text)),
 	       number(paper, "data_chunks_written"), number(paper, "data_chunks_found"));
-	if (json_is_false(json_object_get(result, "truth")))
-		printf("  The trace has no ground truth (it needs BPF while it is recorded).\n");
+	print_no_truth(result);
 }
 
 static void print_examples(const json_t *result)
@@ -140,6 +154,29 @@ static void print_content(const json_t *result)
 		       number(json_object_get(result, "pipeline"), "chunks_unselected"));
 }
 
+/* What applications said themselves. */
+static void print_application(const json_t *result)
+{
+	const json_t *rows = json_object_get(result, "application"), *row;
+	const json_t *pipeline = json_object_get(result, "pipeline");
+	size_t i;
+
+	if (json_array_size(rows))
+		printf("\n%-19s %5s %14s %14s\n", "given by programs", "class", "read chunks",
+		       "written chunks");
+	json_array_foreach (rows, i, row)
+		printf("%-19s %5lld %14lld %14lld\n", "", number(row, "io_class"),
+		       number(row, "read_chunks"), number(row, "write_chunks"));
+	if (number(pipeline, "class_out_of_range"))
+		printf("\n%lld calls named a class above %d, which is none: they were classified "
+		       "as any other.\n",
+		       number(pipeline, "class_out_of_range"), CLASS_COUNT - 1);
+	if (number(pipeline, "class_in_handler"))
+		printf("\n%lld calls of signal handlers seemed to have the class of the call that "
+		       "was interrupted: they were classified as any other.\n",
+		       number(pipeline, "class_in_handler"));
+}
+
 static void print_delays(const json_t *result)
 {
 	const json_t *rows = json_object_get(result, "known_after_ns"), *row;
@@ -174,8 +211,8 @@ static void print_not_covered(const json_t *result)
 		snprintf(words, sizeof(words), "%s", key);
 		for (char *at = words; *at; at++)
 			*at = *at == '_' ? ' ' : *at;
-		printf("%s  %lld %s\n", first ? "\nNot covered\n" : "",
-		       (long long)json_integer_value(value), words);
+		printf("%s  %lld %s: %s\n", first ? "\nNot covered\n" : "",
+		       (long long)json_integer_value(value), words, not_covered_why(key));
 		first = false;
 	}
 	if (json_is_false(json_object_get(result, "evidence")))
@@ -231,6 +268,7 @@ static void print_result(const json_t *result)
 	print_accuracy(result);
 	print_examples(result);
 	print_content(result);
+	print_application(result);
 	print_delays(result);
 	print_not_covered(result);
 	print_memory(result);
@@ -252,30 +290,6 @@ static int parse_bounds(const char *text, uint64_t *bound_bytes)
 		count++;
 	}
 	return count == 4 ? 0 : -1;
-}
-
-static const struct {
-	const char *name;
-	double ns;
-} units[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"", 1e9}};
-
-/* "4s", "1500ms"; a bare number means seconds. At most a day. */
-static int parse_duration(const char *text, uint64_t *ns)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end == text || !isdigit((unsigned char)*text))
-		return -1;
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (strcmp(end, units[i].name))
-			continue;
-		if (value * units[i].ns < 1 || value * units[i].ns > 86400e9)
-			return -1;
-		*ns = value * units[i].ns;
-		return 0;
-	}
-	return -1;
 }
 
 enum key {
@@ -338,7 +352,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 				   "14M,10M,5M,2M");
 		return 0;
 	case KEY_WINDOW:
-		if (parse_duration(argument, &a->options.pipeline.read_window_ns))
+		if (duration_parse(argument, &a->options.pipeline.read_window_ns))
 			argp_error(state, "--read-window wants a time, as in 4s or 500ms");
 		return 0;
 	case KEY_ONLY:

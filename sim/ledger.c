@@ -15,6 +15,8 @@ struct request {
 	struct link by_age;
 	uint32_t disk;
 	uint32_t cursor; /* the chunk that the next hint is probably for */
+	uint32_t sectors;
+	uint32_t found[CHUNK_UNCONSUMED + 1]; /* what its chunks were found to be: a bit a class */
 	uint8_t op;
 };
 
@@ -76,6 +78,25 @@ static uint32_t find(struct ledger *l, uint32_t disk, uint64_t id)
 	return request;
 }
 
+/* Of the request's chunks, is this the first that was found to be what the hint says? */
+static bool first_found(struct request *r, const struct event *hint)
+{
+	uint8_t what = hint ? hint->hint.what : CHUNK_UNKNOWN;
+	uint32_t bit = hint ? 1u << hint->hint.io_class % CLASS_COUNT : 1;
+	bool first = !(r->found[what] & bit);
+
+	r->found[what] |= bit;
+	return first;
+}
+
+static uint64_t sectors_of(const struct request *r, uint32_t number)
+{
+	uint64_t before = (uint64_t)number * SECTORS_PER_CHUNK;
+	uint64_t left = r->sectors > before ? r->sectors - before : 0;
+
+	return left < SECTORS_PER_CHUNK ? left : SECTORS_PER_CHUNK;
+}
+
 static void judge_chunk(struct ledger *l, uint32_t request, uint32_t chunk,
 			const struct event *hint)
 {
@@ -87,7 +108,9 @@ static void judge_chunk(struct ledger *l, uint32_t request, uint32_t chunk,
 		.issued_ns = r->time_ns,
 		.sector = r->sector + (uint64_t)c->number * SECTORS_PER_CHUNK,
 		.chunks = 1,
+		.sectors = sectors_of(r, c->number),
 		.op = r->op,
+		.first = first_found(r, hint),
 	};
 
 	l->judge(l->context, &judged);
@@ -127,7 +150,9 @@ static void judge_whole(struct ledger *l, const struct event *event)
 		.issued_ns = event->time_ns,
 		.sector = event->block.sector,
 		.chunks = ledger_chunks(event),
+		.sectors = event->block.sectors,
 		.op = event->block.op,
+		.first = true,
 	};
 
 	l->judge(l->context, &judged);
@@ -169,6 +194,7 @@ int ledger_issue(struct ledger *l, const struct event *event, const struct chunk
 	*REQUEST_AT(l, request) = (struct request){.id = block->id,
 						   .time_ns = event->time_ns,
 						   .sector = block->sector,
+						   .sectors = block->sectors,
 						   .disk = block->disk,
 						   .op = block->op};
 	if (table_add(&l->by_id, hash_words(block->id, block->disk), request))

@@ -20,7 +20,9 @@ struct judged {
 	struct chunk_truth truth;
 	uint64_t issued_ns, sector;
 	uint64_t chunks; /* 1, but for requests that are not followed chunk by chunk */
+	uint64_t sectors;
 	uint8_t op;	 /* BLOCK_READ or BLOCK_WRITE */
+	bool first;	 /* of its request that was found to be this, and of this class */
 };
 
 typedef void (*judge)(void *context, const struct judged *judged);

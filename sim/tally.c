@@ -4,11 +4,12 @@
  *
  * Neither the length of the trace nor its end is known while it is read, so
  * bins double their width whenever time runs past the last one, and delays go
- * into a histogram whose buckets are at most 1/16 of their value wide.
+ * into histograms.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/histogram.h"
 #include "sim/score.h"
 #include "sim/tally.h"
 
@@ -22,22 +23,26 @@
 #define BINS	     256
 #define BIN_FIRST_NS 1000000u
 
-/* The first values have buckets of their own; then half as many for each power of two. */
-#define STEPS	32
-#define BUCKETS (61 * STEPS / 2)
+enum label {
+	LABEL_METADATA,
+	LABEL_SMALL,
+	LABEL_LARGE,
+	LABEL_APPLICATION,
+	LABEL_UNCONSUMED,
+	LABEL_UNKNOWN,
+	LABELS
+};
 
-enum label { LABEL_METADATA, LABEL_SMALL, LABEL_LARGE, LABEL_UNCONSUMED, LABEL_UNKNOWN, LABELS };
-
-static const char *const label_names[] = {"metadata", "small-file data", "large-file data",
-					  "unconsumed", "unknown"};
+static const char *const label_names[] = {"metadata",	      "small-file data", "large-file data",
+					  "application data", "unconsumed",	 "unknown"};
 static const char *const op_names[] = {"read", "write"};
 
 struct tally {
 	uint64_t found[OPS][WHATS][CLASSES], truth[OPS][WHATS][CLASSES];
-	uint64_t *delay[OPS][WHATS][CLASSES]; /* BUCKETS each, where there are any */
-	uint64_t delay_max[OPS][WHATS][CLASSES];
+	struct histogram *delay[OPS][WHATS][CLASSES]; /* where there are any */
 	uint64_t dedup[OPS][WHATS][DEDUPS];
 	uint64_t journal[OPS];
+	uint64_t application[OPS][CLASSES]; /* classed by it */
 	uint64_t start_ns, bin_ns;
 	uint64_t bins[OPS][LABELS][BINS];
 };
@@ -62,32 +67,16 @@ void tally_free(struct tally *t)
 	free(t);
 }
 
-static unsigned bucket_of(uint64_t value)
-{
-	unsigned power = value < STEPS ? 0 : 63 - __builtin_clzll(value) - 4;
-
-	return power * STEPS / 2 + (value >> power);
-}
-
-static uint64_t bucket_top(unsigned bucket)
-{
-	unsigned power = bucket < STEPS ? 0 : bucket / (STEPS / 2) - 1;
-
-	return ((bucket - power * (STEPS / 2) + 1ull) << power) - 1;
-}
-
 static void count_delay(struct tally *t, const struct judged *judged, unsigned what, unsigned c)
 {
 	uint64_t known_ns = judged->hint->time_ns;
 	uint64_t after_ns = known_ns > judged->issued_ns ? known_ns - judged->issued_ns : 0;
-	uint64_t **delay = &t->delay[judged->op][what][c];
+	struct histogram **delay = &t->delay[judged->op][what][c];
 
 	if (!*delay)
-		*delay = calloc(BUCKETS, sizeof(**delay));
+		*delay = calloc(1, sizeof(**delay));
 	if (*delay)
-		(*delay)[bucket_of(after_ns)]++;
-	if (after_ns > t->delay_max[judged->op][what][c])
-		t->delay_max[judged->op][what][c] = after_ns;
+		histogram_add(*delay, after_ns, 1);
 }
 
 static void halve(struct tally *t)
@@ -148,6 +137,11 @@ void tally_chunk(struct tally *t, const struct judged *judged)
 		count_delay(t, judged, what, c);
 		t->dedup[judged->op][what][hint->dedup] += judged->chunks;
 		t->journal[judged->op] += hint->reason == REASON_JOURNAL;
+	}
+	if (hint && hint->reason == REASON_APPLICATION) {
+		t->application[judged->op][c] += judged->chunks;
+		count_time(t, judged, LABEL_APPLICATION);
+		return;
 	}
 	count_time(t, judged, label_of(what, c));
 }
@@ -219,30 +213,16 @@ json_t *tally_truth_by_class(const struct tally *t)
 	return rows_json(t->truth);
 }
 
-static uint64_t quantile(const uint64_t *delay, uint64_t count, unsigned percent, uint64_t max)
-{
-	uint64_t wanted = count / 100 * percent + count % 100 * percent / 100, seen = 0;
-
-	for (unsigned i = 0; i < BUCKETS; i++) {
-		seen += delay[i];
-		if (seen > wanted)
-			return bucket_top(i) < max ? bucket_top(i) : max;
-	}
-	return max;
-}
-
 static json_t *delay_json(const struct tally *t, unsigned op, enum chunk_class what, int c)
 {
-	const uint64_t *delay = t->delay[op][what][c];
-	uint64_t max = t->delay_max[op][what][c], count = 0;
+	const struct histogram *delay = t->delay[op][what][c];
 
-	for (unsigned i = 0; i < BUCKETS; i++)
-		count += delay[i];
 	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "op", op_names[op], "what",
 			 chunk_class_names[what], "io_class", class_json(c), "chunks",
-			 (json_int_t)count, "p50", (json_int_t)quantile(delay, count, 50, max),
-			 "p90", (json_int_t)quantile(delay, count, 90, max), "p99",
-			 (json_int_t)quantile(delay, count, 99, max), "max", (json_int_t)max);
+			 (json_int_t)delay->count, "p50", (json_int_t)histogram_quantile(delay, 50),
+			 "p90", (json_int_t)histogram_quantile(delay, 90), "p99",
+			 (json_int_t)histogram_quantile(delay, 99), "max",
+			 (json_int_t)histogram_quantile(delay, 100));
 }
 
 json_t *tally_known_after(const struct tally *t)
@@ -309,6 +289,22 @@ json_t *tally_dedup(const struct tally *t)
 							(json_int_t)reads, "write_chunks",
 							(json_int_t)writes));
 		}
+	}
+	return rows;
+}
+
+json_t *tally_application(const struct tally *t)
+{
+	json_t *rows = json_array();
+
+	for (int c = CLASS_COUNT - 1; c >= 0; c--) {
+		uint64_t reads = t->application[BLOCK_READ][c];
+		uint64_t writes = t->application[BLOCK_WRITE][c];
+
+		if (reads || writes)
+			json_array_append_new(rows, json_pack("{s:i, s:I, s:I}", "io_class", c,
+							      "read_chunks", (json_int_t)reads,
+							      "write_chunks", (json_int_t)writes));
 	}
 	return rows;
 }

@@ -31,6 +31,9 @@ json_t *tally_known_after(const struct tally *tally);
 json_t *tally_over_time(const struct tally *tally);
 /* What deduplication was told: chunks by operation, a row for each kind of hint that came. */
 json_t *tally_dedup(const struct tally *tally);
+/* Chunks whose class an application gave, from the highest class down. */
+json_t *tally_application(const struct tally *tally);
+
 /* Written metadata that was the journal's. */
 json_t *tally_journal(const struct tally *tally);
 

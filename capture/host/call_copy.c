@@ -224,18 +224,35 @@ void leave_copy(struct tracer *tracer, struct thread *thread, struct event *exit
 			 call->source_sum_count ? chunk_count(call->source_offset, result) : 0);
 }
 
+/* The range, as a record and where it goes; -1 where nobody can tell, else the source. */
+static int enter_range(struct tracer *tracer, struct thread *thread, struct event *entry)
+{
+	struct file_clone_range range;
+	uint64_t *record;
+
+	if (memory_read(thread, thread->call.argument[2], &range, sizeof(range)) != sizeof(range) ||
+	    !reserve_words(&tracer->numbers, &tracer->number_room, RECORD_WORDS))
+		return -1;
+	record = tracer->numbers;
+	memset(record, 0, RECORD_WORDS * sizeof(*record));
+	record[RECORD_FD] = (int)range.src_fd;
+	record[RECORD_OFFSET] = range.src_offset;
+	record[RECORD_BYTES] = range.src_length;
+	entry->entry.records = words_of(record, RECORD_WORDS);
+	entry->entry.file_offset = range.dest_offset;
+	return range.src_fd;
+}
+
 /* Shared blocks: nothing is written but metadata; both files are told. */
 void enter_clone(struct tracer *tracer, struct thread *thread, struct event *entry)
 {
 	struct call_state *call = &thread->call;
-	int64_t fd = (int)call->argument[2];
+	uint32_t request = call->argument[1];
 
-	/* struct file_clone_range begins with the source's descriptor. */
-	if ((uint32_t)call->argument[1] != FICLONE &&
-	    memory_read(thread, call->argument[2], &fd, sizeof(fd)) != sizeof(fd))
-		fd = -1;
-	if ((uint32_t)call->argument[1] != FIDEDUPERANGE)
-		file_open_told(tracer, thread, fd, &call->source);
+	if (request == FICLONE)
+		file_open_told(tracer, thread, (int)call->argument[2], &call->source);
+	else if (request == FICLONERANGE)
+		file_open_told(tracer, thread, enter_range(tracer, thread, entry), &call->source);
 	forget(tracer, &call->file);
 }
 

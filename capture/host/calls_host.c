@@ -91,20 +91,27 @@ static void leave_change(struct tracer *tracer, struct thread *thread, struct ev
 	forget(tracer, &thread->call.file);
 }
 
+/* PROT_WRITE may come later, by mprotect(). MAP_SHARED_VALIDATE has this bit, too. */
+static bool is_shared(const struct call_state *call)
+{
+	return call->argument[3] & MAP_SHARED && (call->file.flags & O_ACCMODE) == O_RDWR;
+}
+
 static void enter_mmap(struct tracer *tracer, struct thread *thread, struct event *entry)
 {
-	const struct call_state *call = &thread->call;
-
-	/* PROT_WRITE may come later, by mprotect(). MAP_SHARED_VALIDATE has this bit, too. */
-	if (call->file.recorded && call->argument[3] & MAP_SHARED &&
-	    (call->file.flags & O_ACCMODE) == O_RDWR)
+	if (thread->call.file.recorded && is_shared(&thread->call))
 		chunker_stop_remembering(tracer->chunker);
 }
 
 static void leave_mmap(struct tracer *tracer, struct thread *thread, struct event *exit)
 {
-	if (exit->exit.result >= 0 && thread->call.file.recorded)
-		mapped_begin(tracer, thread);
+	const struct call_state *call = &thread->call;
+
+	if (exit->exit.result < 0 || !call->file.recorded)
+		return;
+	mapped_begin(tracer, thread);
+	if (is_shared(call))
+		mapped_shared(tracer, &call->file);
 }
 
 static void enter_munmap(struct tracer *tracer, struct thread *thread, struct event *entry)
@@ -387,15 +394,17 @@ static void end_call(struct tracer *tracer, struct thread *thread)
 	struct call_state *call = &thread->call;
 
 	end_turn(tracer, thread);
+	if (call->file.raw) /* plain writes, which are not looked at, may follow */
+		forget(tracer, &call->file);
 	call->row = NULL;
 	file_close(&call->file);
 	file_close(&call->source);
 }
 
-/* Only regular files stay open until the exit, and only where it looks at them. */
+/* Only regular files and the raw disk stay open until the exit, where it looks at them. */
 static void close_what_is_not_needed(struct call_state *call)
 {
-	if (!call->row->leave || !call->file.regular)
+	if (!call->row->leave || !(call->file.regular || call->file.recorded))
 		file_close(&call->file);
 	if (!call->row->leave || !call->source.regular)
 		file_close(&call->source);
@@ -415,6 +424,17 @@ static void begin_call(struct call_state *call, const struct host_call *row)
 	call->shortened = false;
 }
 
+/* What follows the call's own arguments, where the magic says that it is meant. */
+static void deliver_class(struct event *entry, enum call number, const struct call_state *call)
+{
+	unsigned magic = call_magic_argument(ABI_LINUX64, number);
+
+	if (call->given == CLASS_UNDECIDED)
+		return;
+	entry->entry.argument[magic] = call->argument[magic];
+	entry->entry.argument[magic + 1] = call->argument[magic + 1];
+}
+
 static void begin_entry(struct tracer *tracer, struct thread *thread, enum call number,
 			struct event *entry)
 {
@@ -426,6 +446,7 @@ static void begin_entry(struct tracer *tracer, struct thread *thread, enum call 
 	entry->entry.number = call->number;
 	for (unsigned i = 0; i < 6 && call_table[number].arguments[i].style != ARGUMENT_NONE; i++)
 		entry->entry.argument[i] = call->argument[i]; /* not what happens to be there */
+	deliver_class(entry, number, call);
 	entry->entry.path =
 		take_path(tracer, thread, row->path, row->folder, row->names_file, tracer->path[0]);
 	entry->entry.path2 = take_path(tracer, thread, row->path2, row->folder2, row->names_file2,
@@ -457,10 +478,12 @@ enum after_entry host_call_enter(struct tracer *tracer, struct thread *thread, e
 	struct event entry;
 
 	begin_call(call, row);
+	call->given = call_class(ABI_LINUX64, number, call->argument);
 	tell_completions(tracer, thread);
 	begin_entry(tracer, thread, number, &entry);
 	if (row->fd)
 		file_open_told(tracer, thread, argument_of(thread, row->fd), &call->file);
+	call->file.recorded |= call->file.raw && call->given < CLASS_COUNT;
 	if (row->source)
 		file_open_told(tracer, thread, argument_of(thread, row->source), &call->source);
 	if (!take_turn(tracer, thread)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Three rings are merged by time, numbered and appended to a sink.
+ * Four rings are merged by time, numbered and appended to a sink.
  *
  * The oldest record of all rings is next, once no ring that is empty now can
  * bring an older one: the probe says up to when the truth is complete; a call
@@ -26,7 +26,7 @@
 #define FLUSH_NS 100000000
 #define NAP_NS	 5000000
 
-enum { CALLS, DISK, TRUTH, RINGS };
+enum { CALLS, DISK, PAGES, TRUTH, RINGS };
 
 struct collector {
 	struct sink *sink;
@@ -149,6 +149,7 @@ static bool merge_one(struct collector *c, bool all)
 	const uint64_t complete_ns[RINGS] = {
 		[CALLS] = now_ns - SLACK_NS,
 		[DISK] = now_ns - SLACK_NS,
+		[PAGES] = now_ns - SLACK_NS,
 		[TRUTH] = atomic_load(&c->truth_until_ns),
 	};
 	const void *record, *next = NULL;
@@ -235,6 +236,7 @@ struct collector *collector_start(const struct collector_options *options,
 	c->sink = options->sink;
 	c->rings[CALLS] = options->calls;
 	c->rings[DISK] = options->disk;
+	c->rings[PAGES] = options->pages;
 	c->rings[TRUTH] = options->truth;
 	c->probe = options->probe;
 	c->truth_until_ns = c->probe ? 0 : UINT64_MAX;

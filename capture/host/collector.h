@@ -14,7 +14,7 @@ struct collector;
 
 struct collector_options {
 	struct sink *sink; /* taken over, also on failure */
-	struct ring *calls, *disk, *truth;
+	struct ring *calls, *disk, *pages, *truth;
 	struct truth_probe *probe; /* NULL = no truth */
 };
 

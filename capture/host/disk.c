@@ -175,27 +175,16 @@ static bool inside(const struct disk *disk, off_t offset, uint64_t bytes)
 	       (uint64_t)offset <= disk->options.bytes - bytes;
 }
 
-/* 0 or -errno; a file that is shorter than the disk is an error too. */
-static int read_backing(const struct disk *disk, uint8_t *data, size_t bytes, off_t offset)
+/*
+ * Reads or writes: 0 or -errno; a file that is shorter than the disk is an error too. What
+ * is written isn't changed.
+ */
+static int access_backing(const struct disk *disk, enum block_op op, uint8_t *data, size_t bytes,
+			  off_t offset)
 {
 	while (bytes) {
-		ssize_t done = pread(disk->backing, data, bytes, offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return done ? -errno : -EIO;
-		data += done;
-		bytes -= done;
-		offset += done;
-	}
-	return 0;
-}
-
-static int write_backing(const struct disk *disk, const char *data, size_t bytes, off_t offset)
-{
-	while (bytes) {
-		ssize_t done = pwrite(disk->backing, data, bytes, offset);
+		ssize_t done = op == BLOCK_WRITE ? pwrite(disk->backing, data, bytes, offset)
+						 : pread(disk->backing, data, bytes, offset);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -229,9 +218,12 @@ static void serve_read(fuse_req_t req, fuse_ino_t inode, size_t bytes, off_t off
 		fuse_reply_err(req, r.scratch ? EINVAL : ENOMEM);
 		return;
 	}
-	if (recorded(&r))
+	if (recorded(&r)) {
+		if (r.disk->options.watch)
+			page_watch_before_read(r.disk->options.watch);
 		block(&r, BLOCK_READ, offset, bytes, NULL);
-	rc = read_backing(r.disk, r.scratch->data, bytes, offset);
+	}
+	rc = access_backing(r.disk, BLOCK_READ, r.scratch->data, bytes, offset);
 	if (rc) {
 		complete(&r, rc, NULL);
 		fuse_reply_err(req, -rc);
@@ -242,6 +234,19 @@ static void serve_read(fuse_req_t req, fuse_ino_t inode, size_t bytes, off_t off
 		complete(&r, 0, &d);
 	}
 	fuse_reply_buf(req, (char *)r.scratch->data, bytes);
+	if (r.id && r.disk->options.watch)
+		page_watch_after_read(r.disk->options.watch);
+}
+
+/* Mapped pages that this request writes are told of before it is. */
+static void let_look(const struct request *r, struct digest *digest)
+{
+	uint64_t begin = monotonic_ns();
+
+	if (!r->disk->options.watch)
+		return;
+	page_watch_before_write(r->disk->options.watch, &digest->sums);
+	digest->took_ns += monotonic_ns() - begin;
 }
 
 static void serve_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t bytes,
@@ -257,9 +262,10 @@ static void serve_write(fuse_req_t req, fuse_ino_t inode, const char *data, size
 	}
 	if (recorded(&r)) {
 		d = digest(r.scratch, (const uint8_t *)data, offset, bytes);
+		let_look(&r, &d);
 		block(&r, BLOCK_WRITE, offset, bytes, &d);
 	}
-	rc = write_backing(r.disk, data, bytes, offset);
+	rc = access_backing(r.disk, BLOCK_WRITE, (uint8_t *)data, bytes, offset);
 	complete(&r, rc, NULL);
 	if (rc) {
 		tell_write_error(r.disk, rc);

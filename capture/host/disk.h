@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/host/page_watch.h"
 #include "capture/host/ring.h"
 #include "capture/host/state.h"
 
@@ -25,6 +26,7 @@ struct disk_options {
 	uint32_t number;    /* in the events */
 	const char *folder; /* state.h; removed when the disk's process ends */
 	struct ring *ring;  /* where the events go */
+	struct page_watch *watch; /* is told of writes and reads; may be NULL */
 };
 
 struct disk;

@@ -4,7 +4,6 @@
  * give (Linux, Documentation/filesystems/ext4; XFS Algorithms & Data
  * Structures); what they say is checked before it is believed.
  */
-#include <endian.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -15,6 +14,7 @@
 
 #include "capture/event.h"
 #include "capture/host/layout.h"
+#include "common/load.h"
 
 #define PAGE	   4096u /* what direct I/O is aligned to */
 #define PLACES_MAX (1u << 18)
@@ -43,46 +43,6 @@ static const uint8_t *at(struct layout *l, uint64_t offset)
 		}
 	}
 	return l->failed ? NULL : l->page + offset % PAGE;
-}
-
-static uint16_t le16(const uint8_t *bytes)
-{
-	uint16_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le16toh(value);
-}
-
-static uint32_t le32(const uint8_t *bytes)
-{
-	uint32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
-static uint16_t be16(const uint8_t *bytes)
-{
-	uint16_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return be16toh(value);
-}
-
-static uint32_t be32(const uint8_t *bytes)
-{
-	uint32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return be32toh(value);
-}
-
-static uint64_t be64(const uint8_t *bytes)
-{
-	uint64_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return be64toh(value);
 }
 
 static void add_bytes(struct layout *l, uint64_t first, uint64_t count)
@@ -131,21 +91,21 @@ static bool ext_super(struct layout *l, struct ext *e)
 	const uint8_t *super = at(l, EXT_SUPER);
 	uint32_t incompat, inode_bytes;
 
-	if (!super || le16(super + 0x38) != EXT_MAGIC || le32(super + 0x18) > 6)
+	if (!super || load_le16(super + 0x38) != EXT_MAGIC || load_le32(super + 0x18) > 6)
 		return false;
-	incompat = le32(super + 0x60);
-	if (incompat & EXT_INCOMPAT_META_BG || le32(super + 0x5c) & EXT_COMPAT_SPARSE2)
+	incompat = load_le32(super + 0x60);
+	if (incompat & EXT_INCOMPAT_META_BG || load_le32(super + 0x5c) & EXT_COMPAT_SPARSE2)
 		return false;
-	e->block_bytes = 1024u << le32(super + 0x18);
-	e->blocks = le32(super + 0x4);
+	e->block_bytes = 1024u << load_le32(super + 0x18);
+	e->blocks = load_le32(super + 0x4);
 	if (incompat & EXT_INCOMPAT_64BIT)
-		e->blocks |= (uint64_t)le32(super + 0x150) << 32;
-	e->first_block = le32(super + 0x14);
-	e->group_blocks = le32(super + 0x20);
-	e->descriptor_bytes = incompat & EXT_INCOMPAT_64BIT ? le16(super + 0xfe) : 32;
-	e->reserved_blocks = le16(super + 0xce);
-	e->sparse = le32(super + 0x64) & EXT_RO_SPARSE;
-	inode_bytes = le32(super + 0x4c) ? le16(super + 0x58) : 128;
+		e->blocks |= (uint64_t)load_le32(super + 0x150) << 32;
+	e->first_block = load_le32(super + 0x14);
+	e->group_blocks = load_le32(super + 0x20);
+	e->descriptor_bytes = incompat & EXT_INCOMPAT_64BIT ? load_le16(super + 0xfe) : 32;
+	e->reserved_blocks = load_le16(super + 0xce);
+	e->sparse = load_le32(super + 0x64) & EXT_RO_SPARSE;
+	inode_bytes = load_le32(super + 0x4c) ? load_le16(super + 0x58) : 128;
 	if (!e->group_blocks || e->group_blocks > 8 * e->block_bytes ||
 	    e->blocks <= e->first_block || e->descriptor_bytes < 32 || e->descriptor_bytes > 1024 ||
 	    (e->descriptor_bytes & (e->descriptor_bytes - 1)) ||
@@ -154,10 +114,10 @@ static bool ext_super(struct layout *l, struct ext *e)
 	e->groups = (e->blocks - e->first_block + e->group_blocks - 1) / e->group_blocks;
 	e->descriptor_blocks =
 		((uint64_t)e->groups * e->descriptor_bytes + e->block_bytes - 1) / e->block_bytes;
-	e->table_blocks =
-		((uint64_t)le32(super + 0x28) * inode_bytes + e->block_bytes - 1) / e->block_bytes;
+	e->table_blocks = ((uint64_t)load_le32(super + 0x28) * inode_bytes + e->block_bytes - 1) /
+			  e->block_bytes;
 	for (int i = 0; super[0xfd] == EXT_BACKUP_OF_I_BLOCK && i < 15; i++)
-		e->journal[i] = le32(super + 0x10c + 4 * i);
+		e->journal[i] = load_le32(super + 0x10c + 4 * i);
 	return true;
 }
 
@@ -191,9 +151,9 @@ static void ext_group(struct layout *l, const struct ext *e, uint32_t group)
 	if (!d)
 		return;
 	for (int i = 0; i < 3; i++) {
-		place[i] = le32(d + 4 * i);
+		place[i] = load_le32(d + 4 * i);
 		if (e->descriptor_bytes >= 64)
-			place[i] |= (uint64_t)le32(d + 0x20 + 4 * i) << 32;
+			place[i] |= (uint64_t)load_le32(d + 0x20 + 4 * i) << 32;
 	}
 	ext_add(l, e, place[0], 1);
 	ext_add(l, e, place[1], 1);
@@ -212,7 +172,7 @@ static void ext_mapped(struct layout *l, const struct ext *e, uint32_t block, in
 		const uint8_t *entry = at(l, (uint64_t)block * e->block_bytes + 4 * i);
 
 		if (entry)
-			ext_mapped(l, e, le32(entry), level - 1);
+			ext_mapped(l, e, load_le32(entry), level - 1);
 	}
 }
 
@@ -260,14 +220,14 @@ static void read_xfs(struct layout *l)
 	uint32_t block_bytes, group_blocks, groups, log_blocks, sector_bytes, group_log;
 	uint64_t log;
 
-	if (!super || be32(super) != XFS_MAGIC)
+	if (!super || load_be32(super) != XFS_MAGIC)
 		return;
-	block_bytes = be32(super + 4);
-	log = be64(super + 48);
-	group_blocks = be32(super + 84);
-	groups = be32(super + 88);
-	log_blocks = be32(super + 96);
-	sector_bytes = be16(super + 102);
+	block_bytes = load_be32(super + 4);
+	log = load_be64(super + 48);
+	group_blocks = load_be32(super + 84);
+	groups = load_be32(super + 88);
+	log_blocks = load_be32(super + 96);
+	sector_bytes = load_be16(super + 102);
 	group_log = super[124];
 	if (block_bytes > 65536 || !group_blocks || groups > PLACES_MAX || group_log > 31)
 		return;

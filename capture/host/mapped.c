@@ -6,8 +6,11 @@
  * process_vm_readv() > what it holds
  *
  * Pages that are not present are left alone: looking at them would read them
- * from the disk. What was told of a page is remembered in a table of fixed size,
- * where a page may lose its place to another one: then it is told once more.
+ * from the disk. Pages that are read and written back in between are told of when
+ * the disk is used (page_watch.h), where a shared mapping can be written; such files
+ * are watched as long as a look finds them mapped. What was told of a page is
+ * remembered in a table of fixed size, where a page may lose its place to another
+ * one: then it is told once more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,19 +66,12 @@ struct mapping {
 	uint64_t begin, end, offset; /* in the file, of begin */
 	bool written;		     /* what the process writes goes to the file */
 	struct file file;
-	/*
-	 * A page that is written first is the only one that its fault maps, of
-	 * all that were read around it: so of what can be written, pages of the
-	 * page cache are looked at, too. -1, NULL: they are not.
-	 */
-	int fd;
-	void *cache; /* never touched, only asked which pages there are */
 };
 
 /* What is to be told of a batch. */
 struct batch {
 	uint64_t entry[BATCH_PAGES]; /* of pagemap */
-	bool dirty[BATCH_PAGES], wanted[BATCH_PAGES], cached[BATCH_PAGES];
+	bool dirty[BATCH_PAGES], wanted[BATCH_PAGES];
 	uint64_t sum[BATCH_PAGES], read[BATCH_PAGES], written[BATCH_PAGES];
 	unsigned count;
 };
@@ -118,6 +114,16 @@ static struct mapped *mapped_new(uint64_t period_ns)
 	return mapped;
 }
 
+void mapped_shared(struct tracer *tracer, const struct file *file)
+{
+	char path[32];
+
+	if (!tracer->options->watch)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+	page_watch_add(tracer->options->watch, path, tracer->looks);
+}
+
 void mapped_begin(struct tracer *tracer, struct thread *thread)
 {
 	thread->process->mapped = true;
@@ -134,6 +140,8 @@ void mapped_end(struct tracer *tracer)
 	struct mapped *mapped = tracer->mapped;
 
 	tracer->mapped = NULL;
+	if (tracer->options->watch)
+		page_watch_prune(tracer->options->watch, UINT64_MAX);
 	if (!mapped)
 		return;
 	if (mapped->has_timer)
@@ -171,42 +179,23 @@ static bool is_dirty(const struct mapped *mapped, uint64_t frame)
 {
 	uint64_t flags = frame_flags(mapped, frame);
 
-	for (unsigned i = 0; !(flags & FRAME_DIRTY) && flags & FRAME_OF_FOLIO && frame &&
-			     i < FRAMES_OF_FOLIO;
-	     i++)
+	for (unsigned i = 0;
+	     !(flags & FRAME_DIRTY) && flags & FRAME_OF_FOLIO && frame && i < FRAMES_OF_FOLIO; i++)
 		flags = frame_flags(mapped, --frame);
 	return flags & FRAME_DIRTY;
-}
-
-/* Which pages of the batch are in the page cache, if that is of interest. */
-static void look_at_cache(const struct mapping *mapping, uint64_t first, unsigned count,
-			  unsigned char *there)
-{
-	char *at = mapping->cache;
-
-	if (!at || mincore(at + (first * CHUNK_BYTES - mapping->offset), count * CHUNK_BYTES, there))
-		memset(there, 0, count);
 }
 
 /* Which pages of the batch have to be read to know what to tell. */
 static void choose_pages(struct mapped *mapped, const struct mapping *mapping, uint64_t first,
 			 struct batch *batch)
 {
-	unsigned char there[BATCH_PAGES];
-
-	look_at_cache(mapping, first, batch->count, there);
 	for (unsigned i = 0; i < batch->count; i++) {
 		uint64_t key = key_of(&mapping->file, first + i), entry = batch->entry[i];
 		bool known = told_of(mapped, key)->key == key;
 
-		batch->wanted[i] = batch->dirty[i] = batch->cached[i] = false;
-		if ((first + i) * CHUNK_BYTES >= mapping->file.size)
-			continue;
-		if (!(entry & PAGE_PRESENT)) {
-			batch->cached[i] = !known && there[i] & 1;
-			continue;
-		}
-		if (!(entry & PAGE_OF_FILE))
+		batch->wanted[i] = batch->dirty[i] = false;
+		if ((first + i) * CHUNK_BYTES >= mapping->file.size || !(entry & PAGE_PRESENT) ||
+		    !(entry & PAGE_OF_FILE))
 			continue;
 		batch->dirty[i] = mapping->written && is_dirty(mapped, PAGE_FRAME(entry));
 		batch->wanted[i] = batch->dirty[i] || !known;
@@ -223,8 +212,8 @@ static unsigned read_pages(struct mapped *mapped, const struct thread *thread, u
 
 	for (unsigned i = 0; i < batch->count; i++)
 		if (batch->wanted[i])
-			remote[count++] = (struct iovec){(void *)(address + i * CHUNK_BYTES),
-							 CHUNK_BYTES};
+			remote[count++] =
+				(struct iovec){(void *)(address + i * CHUNK_BYTES), CHUNK_BYTES};
 	local.iov_len = count * CHUNK_BYTES;
 	got = count ? process_vm_readv(thread->tid, &local, 1, remote, count, 0) : 0;
 	return got > 0 ? got / CHUNK_BYTES : 0;
@@ -256,23 +245,6 @@ static void hash_pages(struct mapped *mapped, const struct thread *thread,
 		batch->sum[i] = SUM_UNKNOWN;
 		if (batch->wanted[i] && at < count)
 			batch->sum[i] = sums[at++];
-	}
-}
-
-/* Pages that are in the page cache only. */
-static void hash_cached(struct mapped *mapped, const struct mapping *mapping, uint64_t first,
-			struct batch *batch)
-{
-	for (unsigned i = 0; i < batch->count; i++) {
-		ssize_t got = -1;
-
-		if (batch->cached[i])
-			got = pread(mapping->fd, mapped->buffer, CHUNK_BYTES,
-				    (first + i) * CHUNK_BYTES);
-		if (got > 0)
-			batch->sum[i] =
-				fnv1a_zeros(fnv1a_update(FNV1A_BASIS, mapped->buffer, got),
-					    CHUNK_BYTES - got);
 	}
 }
 
@@ -339,28 +311,10 @@ static void tell_mapping(struct tracer *tracer, struct thread *thread,
 			return;
 		choose_pages(tracer->mapped, mapping, index, &batch);
 		hash_pages(tracer->mapped, thread, mapping, index, &batch);
-		hash_cached(tracer->mapped, mapping, index, &batch);
 		compare(tracer->mapped, mapping, index, written_now, &batch);
 		emit_pages(tracer, thread, mapping, index, CALL_mmap, batch.read, batch.count);
 		emit_pages(tracer, thread, mapping, index, CALL_msync, batch.written, batch.count);
 	}
-}
-
-static void open_cache(const struct thread *thread, uint64_t begin, uint64_t end,
-		       struct mapping *mapping)
-{
-	char path[96];
-	void *cache;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, thread->tid, begin,
-		 end);
-	mapping->fd = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
-	if (mapping->fd < 0)
-		return;
-	posix_fadvise(mapping->fd, 0, 0, POSIX_FADV_RANDOM);
-	cache = mmap(NULL, mapping->end - mapping->begin, PROT_READ, MAP_SHARED, mapping->fd,
-		     mapping->offset);
-	mapping->cache = cache == MAP_FAILED ? NULL : cache;
 }
 
 /* A line of maps; false if nothing of it is to be looked at. */
@@ -382,19 +336,10 @@ static bool parse(const struct tracer *tracer, const struct thread *thread, cons
 	mapping->end = end < part->end ? end : part->end;
 	mapping->offset += mapping->begin - begin;
 	mapping->written = rights[1] == 'w' && rights[3] == 's';
-	mapping->fd = -1;
-	mapping->cache = NULL;
-	if (mapping->written)
-		open_cache(thread, begin, end, mapping);
+	if (tracer->options->watch && rights[3] == 's')
+		page_watch_keep(tracer->options->watch, mapping->file.device, mapping->file.inode,
+				tracer->looks);
 	return true;
-}
-
-static void close_cache(const struct mapping *mapping)
-{
-	if (mapping->cache)
-		munmap(mapping->cache, mapping->end - mapping->begin);
-	if (mapping->fd >= 0)
-		close(mapping->fd);
 }
 
 void mapped_tell(struct tracer *tracer, struct thread *thread, const struct mapped_part *part)
@@ -413,10 +358,8 @@ void mapped_tell(struct tracer *tracer, struct thread *thread, const struct mapp
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", thread->tid);
 	pagemap = open(path, O_RDONLY | O_CLOEXEC);
 	while (pagemap >= 0 && fgets(line, sizeof(line), maps)) {
-		if (!parse(tracer, thread, line, part, &mapping))
-			continue;
-		tell_mapping(tracer, thread, &mapping, pagemap, part->written_now);
-		close_cache(&mapping);
+		if (parse(tracer, thread, line, part, &mapping))
+			tell_mapping(tracer, thread, &mapping, pagemap, part->written_now);
 	}
 	if (pagemap >= 0)
 		close(pagemap);
@@ -448,5 +391,7 @@ void mapped_look_again(struct tracer *tracer)
 	if (now_ns < tracer->mapped->next_ns)
 		return;
 	mapped_tell_everywhere(tracer, &all);
+	if (tracer->options->watch)
+		page_watch_prune(tracer->options->watch, tracer->looks);
 	tracer->mapped->next_ns = now_ns + tracer->options->map_period_ns;
 }

@@ -24,6 +24,9 @@ struct mapped_part {
 /* The thread's process maps a file of the recorded file system. */
 void mapped_begin(struct tracer *tracer, struct thread *thread);
 
+/* ... so that what it writes goes to the file, or may: the file is watched. */
+void mapped_shared(struct tracer *tracer, const struct file *file);
+
 /* Looks at the process of one thread, and at all processes. */
 void mapped_tell(struct tracer *tracer, struct thread *thread, const struct mapped_part *part);
 void mapped_tell_everywhere(struct tracer *tracer, const struct mapped_part *part);

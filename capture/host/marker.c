@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <endian.h>
-#include <string.h>
-
 #include "capture/event.h"
+#include "common/load.h"
+#include "common/zeros.h"
 #include "marker.h"
 
 /* fs/xfs/libxfs/xfs_log_format.h: XLOG_HEADER_MAGIC_NUM, then cycle, version, length. */
@@ -17,29 +16,60 @@ static const uint8_t jbd2_markers[] = {
 	[4] = MARKER_JBD2_SUPERBLOCK, [5] = MARKER_JBD2_REVOKE,
 };
 
-static uint32_t big_endian_at(const void *chunk, size_t offset)
-{
-	uint32_t value;
+/*
+ * MariaDB 10.11, storage/innobase/include/fil0fil.h, page0types.h: the head of a page, and
+ * of one of an index; big endian.
+ */
+#define INNODB_LSN_AT	   16
+#define INNODB_TYPE_AT	   24
+#define INNODB_UNUSED_AT   26 /* 8 bytes; R-trees and the first page of all have something there */
+#define INNODB_HEAP_TOP_AT 40
+#define INNODB_LEVEL_AT	   64
+#define INNODB_INDEX_ID_AT 66
+#define INNODB_RECORDS_AT  94
+#define INNODB_LEVELS	   64
+#define INNODB_LSN_LIMIT   (1ull << 48)
+#define INNODB_INDEX_LIMIT (1ull << 40) /* what a marker holds */
+#define INNODB_INDEX	   17855u
+#define INNODB_SPATIAL	   17854u
+#define INNODB_INSTANT	   18u /* the root of a clustered index that was altered in place */
+#define INNODB_FIRST_TYPE  2u
+#define INNODB_LAST_TYPE   12u
+#define INNODB_TYPE_SHIFT  MARKER_VALUE_SHIFT
+#define INNODB_INDEX_SHIFT (MARKER_VALUE_SHIFT + 16)
 
-	memcpy(&value, (const char *)chunk + offset, sizeof(value));
-	return be32toh(value);
+/* A page has no magic: its type, a plausible log sequence number, and what must be empty or small. */
+static uint64_t innodb_marker(const uint8_t *chunk)
+{
+	uint32_t type = load_be16(chunk + INNODB_TYPE_AT);
+	uint64_t lsn = load_be64(chunk + INNODB_LSN_AT),
+		 index_id = load_be64(chunk + INNODB_INDEX_ID_AT);
+	uint64_t marker = MARKER_INNODB | (uint64_t)type << INNODB_TYPE_SHIFT;
+
+	if (!lsn || lsn >= INNODB_LSN_LIMIT)
+		return MARKER_NONE;
+	if (type >= INNODB_FIRST_TYPE && type <= INNODB_LAST_TYPE)
+		return load_be64(chunk + INNODB_UNUSED_AT) ? MARKER_NONE : marker;
+	if (type != INNODB_INDEX && type != INNODB_SPATIAL && type != INNODB_INSTANT)
+		return MARKER_NONE;
+	if (load_be16(chunk + INNODB_HEAP_TOP_AT) < INNODB_RECORDS_AT ||
+	    load_be16(chunk + INNODB_LEVEL_AT) >= INNODB_LEVELS || !index_id ||
+	    index_id >= INNODB_INDEX_LIMIT)
+		return MARKER_NONE;
+	return marker | index_id << INNODB_INDEX_SHIFT;
 }
 
-static bool is_zero(const char *chunk)
+uint64_t marker_of(const void *data)
 {
-	return !chunk[0] && !memcmp(chunk, chunk + 1, CHUNK_BYTES - 1);
-}
-
-uint64_t marker_of(const void *chunk)
-{
-	uint32_t magic = big_endian_at(chunk, 0), type;
+	const uint8_t *chunk = data;
+	uint32_t magic = load_be32(chunk), type;
 
 	if (magic == XFS_LOG_MAGIC)
-		return MARKER_XFS_LOG | (uint64_t)big_endian_at(chunk, XFS_LENGTH_OFFSET)
+		return MARKER_XFS_LOG | (uint64_t)load_be32(chunk + XFS_LENGTH_OFFSET)
 						<< MARKER_VALUE_SHIFT;
 	if (magic == JBD2_MAGIC) {
-		type = big_endian_at(chunk, 4);
+		type = load_be32(chunk + 4);
 		return type < sizeof(jbd2_markers) ? jbd2_markers[type] : MARKER_NONE;
 	}
-	return is_zero(chunk) ? MARKER_ZERO : MARKER_NONE;
+	return all_zero(chunk, CHUNK_BYTES) ? MARKER_ZERO : innodb_marker(chunk);
 }

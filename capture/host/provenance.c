@@ -15,9 +15,11 @@ static void add_volume(struct attributes *a, const struct record_options *option
 	attributes_add(a, "size", "%llu", (unsigned long long)disk_bytes);
 	attributes_add_text(a, "mkfs_options", options->mkfs_options);
 	attributes_add_text(a, "mount_options", options->mount_options);
-	attributes_add(a, "mount_device", "%u:%u", major(volume->mount_device),
-		       minor(volume->mount_device));
-	attributes_add(a, "mount_point", "%s", volume->root);
+	if (!file_system_is_none(volume->fs)) {
+		attributes_add(a, "mount_device", "%u:%u", major(volume->mount_device),
+			       minor(volume->mount_device));
+		attributes_add(a, "mount_point", "%s", volume->root);
+	}
 	attributes_add(a, "disk.0.name", "%s", volume->loop.path);
 	attributes_add(a, "disk.0.bytes", "%llu", (unsigned long long)disk_bytes);
 	attributes_add_text(a, "disk.0.image", options->disk ? options->disk : options->keep);

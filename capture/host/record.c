@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "capture/convert.h"
+#include "capture/growing.h"
 #include "capture/host/collector.h"
 #include "capture/host/recorder.h"
 #include "capture/record_command.h"
@@ -31,11 +32,13 @@
 #define CALL_RING_BYTES	 (32u << 20) /* a call may write 2 GiB: 4 MiB of checksums */
 #define OTHER_RING_BYTES (16u << 20)
 #define DISK_NUMBER	 0
+#define DISK_VARIABLE	 "SKY_DISK" /* what tells programs where the raw disk is */
 
 struct session {
 	const struct record_options *options;
 	char folder[STATE_PATH_BYTES];
-	struct ring *calls, *requests, *truths;
+	struct ring *calls, *requests, *pages, *truths;
+	struct page_watch *watch;
 	struct disk *disk;
 	struct volume volume;
 	bool formatted;
@@ -93,6 +96,9 @@ static int check_folder(const char *path)
 
 static int check_machine(const struct record_options *options)
 {
+	if (options->to_output && isatty(STDOUT_FILENO))
+		return fail("a stream is nothing for a terminal; send it to a program, as in "
+			    "`sky record -o - -- CMD | sky watch -`");
 	if (geteuid())
 		return fail("recording mounts a file system and needs root; try `sudo sky record`");
 	if (access("/dev/fuse", R_OK | W_OK))
@@ -107,10 +113,23 @@ static int check_machine(const struct record_options *options)
 	return options->output ? check_folder(options->output) : 0;
 }
 
+/* Standard output is the stream's from now on; what would print there prints as errors do. */
+static int take_output(void)
+{
+	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static int open_stream(struct session *s)
 {
 	const struct record_options *o = s->options;
-	int fd = open(o->stream, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = o->to_output ? take_output()
+			      : open(o->stream, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st))
@@ -122,6 +141,7 @@ static int open_stream(struct session *s)
 			"--stream a file",
 			o->stream, o->output);
 	}
+	growing_announce(fd);
 	s->sink = stream_create(fd, o->stream);
 	return s->sink ? 0 : -1;
 }
@@ -130,8 +150,10 @@ static int make_rings(struct session *s)
 {
 	s->calls = ring_new(CALL_RING_BYTES);
 	s->requests = ring_new(OTHER_RING_BYTES);
+	s->pages = ring_new(OTHER_RING_BYTES);
 	s->truths = ring_new(OTHER_RING_BYTES);
-	if (!s->calls || !s->requests || !s->truths)
+	s->watch = s->pages ? page_watch_new(s->pages) : NULL;
+	if (!s->calls || !s->requests || !s->watch || !s->truths)
 		return fail_errno(errno, "cannot make the recorder's rings");
 	return 0;
 }
@@ -151,6 +173,7 @@ static int start_disk(struct session *s)
 	if (state_create(s->folder) || make_rings(s))
 		return -1;
 	options.ring = s->requests;
+	options.watch = s->watch;
 	s->disk = disk_start(&options);
 	if (!s->disk || state_set_daemon(s->folder, disk_process(s->disk)))
 		return -1;
@@ -166,10 +189,20 @@ static int start_volume(struct session *s)
 	s->volume.mount_options = o->mount_options;
 	if (volume_begin(&s->volume, s->folder) || volume_attach(&s->volume, s->disk))
 		return -1;
-	if (!o->disk && volume_format(&s->volume))
+	if (file_system_is_none(o->fs)) {
+		if (setenv(DISK_VARIABLE, s->volume.loop.path, true))
+			return fail_errno(errno, "cannot set %s", DISK_VARIABLE);
+	} else if (!o->disk && volume_format(&s->volume)) {
 		return -1;
+	}
 	s->formatted = true;
 	return volume_mount(&s->volume, false);
+}
+
+/* Where programs begin. */
+static const char *folder_of(const struct session *s)
+{
+	return file_system_is_none(s->volume.fs) ? "." : s->volume.root;
 }
 
 static int remount(struct session *s)
@@ -188,7 +221,7 @@ static int prepare(struct session *s)
 
 	if (!text)
 		return 0;
-	status = spawn_wait(argv, s->volume.root, false);
+	status = spawn_wait(argv, folder_of(s), false);
 	if (status > 0)
 		fail("the preparation %s; nothing was recorded", spawn_describe(status, how));
 	return status || check_stop() ? -1 : 0;
@@ -200,6 +233,7 @@ static int start_recording(struct session *s)
 		.sink = s->sink,
 		.calls = s->calls,
 		.disk = s->requests,
+		.pages = s->pages,
 		.truth = s->truths,
 	};
 	struct attributes provenance;
@@ -207,10 +241,12 @@ static int start_recording(struct session *s)
 	volume_read_layout(&s->volume); /* before the probe could see it */
 	if (s->options->no_truth)
 		s->no_truth = "--no-truth";
+	else if (file_system_is_none(s->volume.fs))
+		s->no_truth = "a raw disk has no file system that would know";
 	else
 		s->probe = truth_probe_start(s->volume.loop.device, DISK_NUMBER, s->truths,
 					     &s->no_truth);
-	if (!s->probe && !s->options->no_truth)
+	if (!s->probe && !s->options->no_truth && !file_system_is_none(s->volume.fs))
 		warn("there will be no ground truth: %s", s->no_truth);
 	options.probe = s->probe;
 	provenance_collect(&provenance, s->options, &s->volume, disk_bytes(s->disk),
@@ -236,7 +272,7 @@ static int mark(struct session *s, const char *name)
 /* Without the tracer, for comparison: only the disk is recorded. */
 static int run_untraced(struct session *s, char **command, int *status)
 {
-	*status = spawn_wait(command, s->volume.root, false);
+	*status = spawn_wait(command, folder_of(s), false);
 	return *status < 0 ? -1 : 0;
 }
 
@@ -244,13 +280,16 @@ static int run_traced(struct session *s, char **command, int *status)
 {
 	const struct tracer_options options = {
 		.command = command,
-		.folder = s->volume.root,
+		.folder = folder_of(s),
 		.mount_device = s->volume.mount_device,
 		.mount_id = s->volume.mount_id,
+		.raw_device = file_system_is_none(s->volume.fs) ? s->volume.loop.device : 0,
+		.raw_bytes = disk_bytes(s->disk),
 		.copy_offload = !s->options->refuse_offload,
 		.skip_misaligned = s->options->skip_misaligned,
 		.map_period_ns = s->options->map_period_ns,
 		.ring = s->calls,
+		.watch = s->watch,
 	};
 	int rc;
 
@@ -327,6 +366,8 @@ static int end_recording(struct session *s)
 		truth_probe_stop(s->probe);
 	if (!rc)
 		rc = map_extents(s);
+	page_watch_free(s->watch);
+	s->watch = NULL;
 	s->broke_off = collector_stop(s->collector);
 	return s->broke_off ? -1 : rc;
 }
@@ -344,8 +385,10 @@ static int take_down(struct session *s)
 	state_remove(s->folder);
 	if (s->options->keep && !s->formatted && s->disk)
 		unlink(s->options->keep);
+	page_watch_free(s->watch);
 	ring_free(s->calls);
 	ring_free(s->requests);
+	ring_free(s->pages);
 	ring_free(s->truths);
 	return rc;
 }

@@ -23,6 +23,7 @@ struct record_options {
 	const char *disk, *keep;
 	uint64_t map_period_ns; /* how often mapped files are looked at */
 	bool refuse_offload, skip_misaligned, no_calls, no_truth, cleanup;
+	bool to_output; /* the stream goes to standard output; there is no archive */
 	char **command;
 };
 

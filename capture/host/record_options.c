@@ -36,13 +36,19 @@ enum {
 static const struct argp_option option_table[] = {
 	{"host", OPTION_HOST, NULL, 0, "Record on this host, without a virtual machine (default)",
 	 1},
-	{"output", 'o', "T.h5", 0, "Where the trace goes", 1},
+	{"output", 'o', "T.h5", 0,
+	 "Where the trace goes; - is standard output, for which it stays a stream, and where CMD "
+	 "prints is standard error then",
+	 1},
 	{"stream", OPTION_STREAM, "T.pcap", 0,
 	 "Where the stream is written while recording, a file or a pipe, and left "
 	 "(default: T.h5.stream, removed once T.h5 is complete)",
 	 1},
 
-	{"fs", OPTION_FS, "NAME", 0, "ext4 (default), ext3, ext2, xfs or btrfs", 2},
+	{"fs", OPTION_FS, "NAME", 0,
+	 "ext4 (default), ext3, ext2, xfs, btrfs; or none: a "
+	 "raw disk, whose device is in the environment as SKY_DISK",
+	 2},
 	{"size", OPTION_SIZE, "BYTES", 0, "Size of the new disk (default 4G)", 2},
 	{"mkfs-options", OPTION_MKFS, "WORDS", 0, "Passed to mkfs, split at blanks", 2},
 	{"mount-options", OPTION_MOUNT, "LIST", 0, "As for mount -o", 2},
@@ -121,7 +127,10 @@ static void check(struct argp_state *state, const struct record_options *options
 	}
 	if (!options->command)
 		argp_error(state, "name the command to record, after --");
-	if (!options->output && !options->stream)
+	if (options->to_output && options->stream)
+		argp_error(state, "the stream goes to standard output or to %s, not to both",
+			   options->stream);
+	if (!options->output && !options->stream && !options->to_output)
 		argp_error(state, "name the trace with -o T.h5");
 	if (options->output && (length < 4 || strcmp(options->output + length - 3, ".h5")))
 		argp_error(state, "the trace's name must end in .h5, unlike %s", options->output);
@@ -129,6 +138,11 @@ static void check(struct argp_state *state, const struct record_options *options
 		argp_error(state, "--disk takes an image, --keep makes one: give one of them");
 	if (options->disk && (options->bytes || options->mkfs_options))
 		argp_error(state, "--size and --mkfs-options are for new disks, not for --disk");
+	if (options->fs && file_system_is_none(options->fs) &&
+	    (options->mkfs_options || options->mount_options))
+		argp_error(state,
+			   "--mkfs-options and --mount-options are for file systems, not for "
+			   "--fs none");
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -139,7 +153,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case OPTION_HOST:
 		break;
 	case 'o':
-		options->output = argument;
+		options->to_output = !strcmp(argument, "-");
+		options->output = options->to_output ? NULL : argument;
 		break;
 	case OPTION_STREAM:
 		options->stream = argument;
@@ -206,7 +221,8 @@ static const struct argp argp = {
 	.doc = "Records what a command asks of a file system and what that file system asks of its "
 	       "disk."
 	       "\vThe command runs in a new file system on a virtual disk, as root, with that file "
-	       "system as its working folder, and with its own standard input, output and error. "
+	       "system as its working folder (with --fs none: where you are), and with its own "
+	       "standard input, output and error. "
 	       "The exit status is that of the command (128 + N when signal N ended it), or of the "
 	       "first --then that failed, or 1 when the recording is not whole. Needs root, "
 	       "/dev/fuse and loop devices; where BPF is not allowed there is no ground truth."
@@ -221,6 +237,8 @@ static int take_file_system(struct record_options *options)
 
 	if (!options->disk)
 		return 0;
+	if (options->fs && file_system_is_none(options->fs))
+		return file_system_none_of_image(options->disk);
 	found = file_system_of_image(options->disk);
 	if (!found)
 		return -1;
@@ -237,6 +255,8 @@ int record_parse(int argc, char **argv, struct record_options *options)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, options);
 	if (options->cleanup)
 		return 0;
+	if (options->to_output)
+		options->stream = "standard output";
 	if (!options->stream) {
 		if (asprintf(&options->stream_beside, "%s.stream", options->output) < 0)
 			return fail("out of memory for the name of the stream");

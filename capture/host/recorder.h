@@ -4,6 +4,7 @@
  *
  *   disk.c     a process that serves our FUSE virtual disk    -> disk ring
  *   tracer.c   ptrace over the command and its children       -> call ring
+ *   page_watch.c  looks at mapped files when the disk is used -> page ring
  *   truth.c    BPF at bio submission                          -> truth ring
  *   collector.c a thread that merges the rings by time, numbers the events
  *              and appends them to the stream
@@ -19,17 +20,21 @@
 #include <sys/types.h>
 
 #include "capture/event.h"
+#include "capture/host/page_watch.h"
 #include "capture/host/ring.h"
 
 struct tracer_options {
 	char **command;	       /* argv of CMD */
 	const char *folder;    /* its working folder */
 	uint64_t mount_device; /* st_dev of the recorded file system */
+	dev_t raw_device;      /* instead: the disk, where there is no file system; or 0 */
+	uint64_t raw_bytes;    /* ... its size */
 	uint64_t mount_id;     /* statx stx_mnt_id of it: Btrfs subvolumes have other st_dev */
 	bool copy_offload;     /* false: copy_file_range, FICLONE and the like fail */
 	uint64_t map_period_ns; /* how often mapped files are looked at; 0: never by itself */
 	bool skip_misaligned;  /* don't read what is missing of a chunk; count it */
 	struct ring *ring;
+	struct page_watch *watch; /* of mapped files; may be NULL */
 };
 
 /*

@@ -202,6 +202,11 @@ static void set_facts(const struct tracer *tracer, struct file *file, const stru
 	file->links = facts->stx_nlink;
 	file->size = facts->stx_size;
 	file->regular = S_ISREG(facts->stx_mode);
+	file->raw = S_ISBLK(facts->stx_mode) && tracer->options->raw_device &&
+		    makedev(facts->stx_rdev_major, facts->stx_rdev_minor) ==
+			    tracer->options->raw_device;
+	if (file->raw)
+		file->size = tracer->options->raw_bytes;
 	file->recorded = file->regular && (file->device == tracer->options->mount_device ||
 					   (facts->stx_mask & STATX_MNT_ID &&
 					    facts->stx_mnt_id == tracer->options->mount_id));

@@ -27,8 +27,9 @@
 struct file {
 	int fd; /* -1: there is none */
 	int flags;
-	bool recorded; /* a regular file of the recorded file system */
+	bool recorded; /* its content is: a regular file of the recorded file system */
 	bool regular;
+	bool raw; /* the recorded disk itself: recorded where a call bears a class */
 	uint32_t mode;
 	uint64_t device, inode, links, size;
 	uint64_t offset; /* OFFSET_UNKNOWN: not seekable */
@@ -74,6 +75,7 @@ struct call_state {
 	const struct host_call *row; /* NULL: none */
 	uint32_t number;
 	uint64_t argument[6];
+	uint8_t given; /* the class that the application gave: call_class() */
 	struct file file, source; /* kept open where the exit needs them: regular files only */
 	uint64_t offset, source_offset; /* where the entry said that it goes, comes from */
 	uint64_t bytes;			/* ... and how much */

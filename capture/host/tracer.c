@@ -640,6 +640,9 @@ static int run_command(struct tracer *tracer, const sigset_t *mask, const int *g
 		return -1;
 	emit_count(tracer, "calls_not_covered", tracer->foreign_calls);
 	emit_count(tracer, "chunks_skipped", tracer->skipped_chunks);
+	if (tracer->options->watch)
+		emit_count(tracer, "page_looks_late",
+			   page_watch_late(tracer->options->watch));
 	if (tracer->foreign_calls)
 		warn("%" PRIu64 " system calls of 32-bit programs are not in the trace",
 		     tracer->foreign_calls);

@@ -49,6 +49,7 @@ static const struct file_system file_systems[] = {
 	 .mkfs = "mkfs.btrfs",
 	 .package = "btrfs-progs",
 	 .mkfs_options = "-q -f -K"},
+	{.name = "none"},
 };
 
 #define FILE_SYSTEMS (sizeof(file_systems) / sizeof(file_systems[0]))
@@ -63,8 +64,11 @@ const struct file_system *file_system_find(const char *name)
 
 int file_system_check(const struct file_system *fs)
 {
-	char *mkfs = spawn_find(fs->mkfs);
+	char *mkfs;
 
+	if (file_system_is_none(fs))
+		return 0;
+	mkfs = spawn_find(fs->mkfs);
 	free(mkfs);
 	return mkfs ? 0 : fail("%s is missing; run `apt-get install %s`", fs->mkfs, fs->package);
 }
@@ -81,30 +85,51 @@ const char *file_system_names(void)
 	return names;
 }
 
-const struct file_system *file_system_of_image(const char *image)
+/* What the image says that it holds, in type; "" if nothing that is known. */
+static int look_into_image(const char *image, char *type, size_t bytes)
 {
-	const struct file_system *fs = NULL;
-	const char *type = NULL;
+	const char *value;
 	blkid_probe probe;
 	struct stat st;
 
-	if (!stat(image, &st) && !S_ISREG(st.st_mode)) {
-		fail("%s is not a regular file; Sky never writes to a device", image);
-		return NULL;
-	}
+	*type = '\0';
+	if (!stat(image, &st) && !S_ISREG(st.st_mode))
+		return fail("%s is not a regular file; Sky never writes to a device", image);
 	probe = blkid_new_probe_from_filename(image);
-	if (!probe) {
-		fail_errno(errno, "cannot read the disk image %s", image);
-		return NULL;
-	}
+	if (!probe)
+		return fail_errno(errno, "cannot read the disk image %s", image);
 	blkid_probe_enable_superblocks(probe, 1);
-	if (!blkid_do_safeprobe(probe) && !blkid_probe_lookup_value(probe, "TYPE", &type, NULL))
-		fs = file_system_find(type);
+	if (!blkid_do_safeprobe(probe) && !blkid_probe_lookup_value(probe, "TYPE", &value, NULL))
+		snprintf(type, bytes, "%s", value);
+	blkid_free_probe(probe);
+	return 0;
+}
+
+const struct file_system *file_system_of_image(const char *image)
+{
+	const struct file_system *fs;
+	char type[64];
+
+	if (look_into_image(image, type, sizeof(type)))
+		return NULL;
+	fs = *type ? file_system_find(type) : NULL;
 	if (!fs)
 		fail("%s holds %s; Sky records %s", image,
-		     type ? type : "no file system that is known", file_system_names());
-	blkid_free_probe(probe);
+		     *type ? type : "no file system that is known", file_system_names());
 	return fs;
+}
+
+int file_system_none_of_image(const char *image)
+{
+	char type[64];
+
+	if (look_into_image(image, type, sizeof(type)))
+		return -1;
+	if (*type)
+		return fail("%s holds %s, which a program on the raw disk would damage; leave out "
+			    "--fs none, or clear the image with `wipefs -a`",
+			    image, type);
+	return 0;
 }
 
 static int make_mount_points(struct volume *volume, const char *folder)
@@ -202,10 +227,15 @@ static int identify(struct volume *volume)
 
 int volume_mount(struct volume *volume, bool read_only)
 {
-	struct libmnt_context *context = mnt_new_context();
+	struct libmnt_context *context;
 	char message[512];
 	int rc;
 
+	if (file_system_is_none(volume->fs)) {
+		volume->mounted = true;
+		return 0;
+	}
+	context = mnt_new_context();
 	if (!context)
 		return fail("out of memory for mounting %s", volume->root);
 	mnt_context_disable_mtab(context, 1);
@@ -231,8 +261,13 @@ int volume_mount(struct volume *volume, bool read_only)
 
 int volume_unmount(struct volume *volume)
 {
-	int rc = umount2(volume->root, UMOUNT_NOFOLLOW);
+	int rc;
 
+	if (file_system_is_none(volume->fs)) {
+		volume->mounted = false;
+		return loop_forget(&volume->loop);
+	}
+	rc = umount2(volume->root, UMOUNT_NOFOLLOW);
 	/* programs of the preparation may have left processes that are about to end */
 	for (int i = 0; rc && errno == EBUSY && i < UNMOUNT_TRIES; i++) {
 		usleep(UNMOUNT_STEP_MS * 1000);
@@ -247,9 +282,14 @@ int volume_unmount(struct volume *volume)
 
 int volume_sync(const struct volume *volume)
 {
-	int fd = open(volume->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : syncfs(fd);
+	int fd, rc;
 
+	if (file_system_is_none(volume->fs)) {
+		rc = fsync(volume->loop.fd);
+		return rc ? fail_errno(errno, "cannot write back %s", volume->loop.path) : 0;
+	}
+	fd = open(volume->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = fd < 0 ? -1 : syncfs(fd);
 	if (rc)
 		rc = fail_errno(errno, "cannot write back the recorded file system");
 	if (fd >= 0)

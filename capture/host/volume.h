@@ -5,6 +5,9 @@
  * All mounts are in a mount namespace that only the recorder, its programs and
  * the traced processes are in. With the last of them the kernel takes the
  * mounts, the loop device and the FUSE connection away, whatever they died of.
+ *
+ * A raw disk is a volume without a file system: programs use the loop device,
+ * and mounting it means nothing.
  */
 #ifndef SKY_VOLUME_H
 #define SKY_VOLUME_H
@@ -18,7 +21,7 @@
 #include "capture/host/state.h"
 
 struct file_system {
-	const char *name, *mkfs, *package;
+	const char *name, *mkfs, *package; /* a raw disk has no mkfs */
 	const char *mkfs_options; /* before the user's, who may overrule them */
 	bool has_extents;	  /* FIEMAP names sectors of the disk itself */
 };
@@ -28,6 +31,14 @@ const struct file_system *file_system_find(const char *name);
 
 /* The same by what an existing image holds; NULL after saying what is wrong. */
 const struct file_system *file_system_of_image(const char *image);
+
+/* Whether an existing image may be used as a raw disk: 0, or -1 after saying why not. */
+int file_system_none_of_image(const char *image);
+
+static inline bool file_system_is_none(const struct file_system *fs)
+{
+	return !fs->mkfs;
+}
 
 /* 0, or -1 after saying which package has its mkfs. */
 int file_system_check(const struct file_system *fs);

@@ -13,7 +13,6 @@
  * Commands other than READ and WRITE of 6, 10, 12 and 16 bytes, and those
  * without data, are left out (attribute "skipped_commands").
  */
-#include <endian.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "common/error.h"
+#include "common/load.h"
 #include "import.h"
 
 #define NS_PER_US	  1000u
@@ -104,33 +104,9 @@ struct vscsi {
 	unsigned int attribute_count, attributes_done;
 };
 
-static uint16_t get16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le16toh(value);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le64toh(value);
-}
-
 static bool has_version(const struct layout *layout, const uint8_t *record)
 {
-	return get16(record + layout->version_at) >> 8 == layout->version;
+	return load_le16(record + layout->version_at) >> 8 == layout->version;
 }
 
 /* The version that all whole records of the head bear; NULL if there is none. */
@@ -157,22 +133,22 @@ static const char *wrong_with(const struct layout *layout, const uint8_t *record
 {
 	if (!has_version(layout, record))
 		return "bears another version than the file's first";
-	if (get64(record + layout->time_at) > TIME_US_MAX)
+	if (load_le64(record + layout->time_at) > TIME_US_MAX)
 		return "has a time beyond any clock; are its times in us?";
-	if (layout->response_at && get64(record + layout->response_at) > RESPONSE_US_MAX)
+	if (layout->response_at && load_le64(record + layout->response_at) > RESPONSE_US_MAX)
 		return "has a response time of over an hour; are its times in us?";
 	return NULL;
 }
 
 static const char *wrong_with_data(const struct layout *layout, const uint8_t *record)
 {
-	uint32_t bytes = get32(record + layout->length_at);
+	uint32_t bytes = load_le32(record + layout->length_at);
 
 	if (bytes % SECTOR_BYTES)
 		return "has a length that is no multiple of 512 bytes";
 	if (bytes > REQUEST_BYTES_MAX)
 		return "has a length of more than 64 MiB; are its lengths in bytes?";
-	if (get64(record + layout->sector_at) > SECTOR_MAX)
+	if (load_le64(record + layout->sector_at) > SECTOR_MAX)
 		return "has an address beyond any disk; are its addresses in sectors?";
 	return NULL;
 }
@@ -194,9 +170,9 @@ static int decode(struct vscsi *v, const uint8_t *record, struct request *reques
 	const char *wrong = wrong_with(layout, record);
 	uint64_t time_ns;
 
-	request->sectors = get32(record + layout->length_at) / SECTOR_BYTES;
-	if (!wrong && (!find_command(get16(record + layout->command_at), &request->op) ||
-		       !get32(record + layout->length_at))) {
+	request->sectors = load_le32(record + layout->length_at) / SECTOR_BYTES;
+	if (!wrong && (!find_command(load_le16(record + layout->command_at), &request->op) ||
+		       !load_le32(record + layout->length_at))) {
 		v->skipped++;
 		return 0;
 	}
@@ -205,15 +181,15 @@ static int decode(struct vscsi *v, const uint8_t *record, struct request *reques
 	if (wrong)
 		return fail("%s: record %" PRIu64 " (at byte %" PRIu64 ") %s", v->path, v->record,
 			    (v->record - 1) * layout->bytes, wrong);
-	time_ns = get64(record + layout->time_at) * NS_PER_US;
+	time_ns = load_le64(record + layout->time_at) * NS_PER_US;
 	v->raised += time_ns < v->issued_ns;
 	if (time_ns > v->issued_ns)
 		v->issued_ns = time_ns;
 	request->time_ns = v->issued_ns;
-	request->sector = get64(record + layout->sector_at);
+	request->sector = load_le64(record + layout->sector_at);
 	request->id = v->record;
 	request->response_ns =
-		layout->response_at ? get64(record + layout->response_at) * NS_PER_US : 0;
+		layout->response_at ? load_le64(record + layout->response_at) * NS_PER_US : 0;
 	return 1;
 }
 

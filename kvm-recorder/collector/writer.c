@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/growing.h"
 #include "common/error.h"
 #include "writer.h"
 
@@ -51,6 +52,7 @@ int writer_begin(struct writer *writer, uint64_t time_ns)
 	writer->fd = open(writer->part_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (writer->fd < 0)
 		return fail_errno(errno, "cannot write %s", writer->part_path);
+	growing_announce(writer->fd);
 	writer->sink = stream_create(writer->fd, writer->part_path);
 	return writer->sink ? write_attributes(writer, time_ns) : -1;
 }

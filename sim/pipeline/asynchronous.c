@@ -9,7 +9,15 @@
  * is seen: in the records of a call that returns completions, or, where the
  * program reaps them from memory, in an insight at its next stop.
  */
+#include "sim/pipeline/asynchronous.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reading.h"
+#include "sim/pipeline/reports.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/sums.h"
+#include "sim/pipeline/written.h"
 
 #define OF_PROCESS offsetof(struct submission, of_process)
 
@@ -98,8 +106,11 @@ static void complete(struct pipeline *p, uint32_t node, int64_t result, const st
 		p->counters.short_writes += result >= 0;
 		written_shorten(p, &s->announced, bytes);
 	}
+	if (s->announced.chunks)
+		observe_write(p, o->file, offset, bytes, s->announced.size_before);
 	if (bytes && offset != OFFSET_UNKNOWN)
 		file_reached(p, o->file, offset + bytes);
+	traffic_moved(p, s->process, o->file, bytes, s->writes);
 	if (s->moves)
 		o->offset = offset == OFFSET_UNKNOWN ? offset : offset + bytes;
 	if (!s->writes && bytes)
@@ -142,6 +153,7 @@ static uint64_t implied_offset(struct pipeline *p, struct submission *s)
 static void describe(struct pipeline *p, struct submission *s, const uint64_t *record)
 {
 	s->announced.requested = record[RECORD_BYTES];
+	s->announced.size_before = file_size(FILE_AT(p, OPEN_FILE_AT(p, s->open_file)->file));
 	s->announced.offset = record[RECORD_OFFSET];
 	if (s->announced.offset == OFFSET_UNKNOWN)
 		s->announced.offset = implied_offset(p, s);
@@ -158,7 +170,7 @@ static void end_former(struct pipeline *p, const struct call_state *call, uint64
 
 static uint32_t enter(struct pipeline *p, const struct call_state *call, const uint64_t *record)
 {
-	uint32_t open_file = meet(p, call->process, record[RECORD_FD]), node;
+	uint32_t open_file = descriptor_meet(p, call->process, record[RECORD_FD]), node;
 	struct submission *s;
 
 	end_former(p, call, record[RECORD_ID]);
@@ -260,7 +272,7 @@ static void complete_unknown(struct pipeline *p, const struct call_state *call,
 {
 	p->counters.completions_unknown++;
 	if (sums->count)
-		read_taken(p, content_of(p, meet(p, call->process, record[RECORD_FD])),
+		read_taken(p, content_of(p, descriptor_meet(p, call->process, record[RECORD_FD])),
 			   record[RECORD_OFFSET], sums);
 }
 

@@ -9,7 +9,12 @@
  * event may bring; of processes, threads and calls, one makes room that was
  * perhaps never to be heard of again. All of it is counted, and shown as not covered.
  */
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reading.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/written.h"
 
 /* How many processes are looked at for one that can make room. */
 #define SAMPLE 16

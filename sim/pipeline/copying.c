@@ -11,7 +11,12 @@
  * Chunks that were written bear what is known of their origin until the disk
  * gets them; the file may be confirmed, or renamed, in between.
  */
+#include "sim/pipeline/copying.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/written.h"
 
 /* "Repeated": from the second match on. Zeros match anything and confirm nothing. */
 #define MATCHES_ENOUGH 2
@@ -29,11 +34,6 @@ static void confirm(struct process *process)
 	process->copies_matched += process->copies_matched < MATCHES_ENOUGH;
 }
 
-static uint64_t id_of(const struct process *process)
-{
-	return process->pid ? process->pid : process->space;
-}
-
 void origin_set(struct pipeline *p, const struct call_state *call)
 {
 	uint32_t source = call->source ? OPEN_FILE_AT(p, call->source)->file : 0;
@@ -41,8 +41,11 @@ void origin_set(struct pipeline *p, const struct call_state *call)
 
 	p->origin = (struct origin){
 		.process = call->process,
+		.since_ns = call->time_ns,
 		.in_kernel = source && target && !FILE_AT(p, source)->special &&
 			     !FILE_AT(p, target)->special,
+		.classed = call->given != CLASS_UNDECIDED,
+		.io_class = call->given,
 	};
 }
 
@@ -71,13 +74,31 @@ void copying_expire(struct pipeline *p)
 		forget(p, first);
 }
 
-static void remember(struct pipeline *p, uint64_t sum)
+static void note_reader(struct pipeline *p, struct copy_sum *c)
 {
 	const struct process *reader = PROCESS_AT(p, p->origin.process);
+
+	c->time_ns = p->now_ns;
+	c->reader_pid = reader->pid;
+	c->reader_space = reader->space;
+}
+
+/* It was read before: from now on it is the newest. */
+static void renew(struct pipeline *p, uint32_t node)
+{
+	list_remove(&p->copied_last, &p->copy_sums, BY_AGE, node);
+	list_append(&p->copied_last, &p->copy_sums, BY_AGE, node);
+	note_reader(p, COPY_SUM_AT(p, node));
+}
+
+static void remember(struct pipeline *p, uint64_t sum)
+{
 	uint32_t node = find(p, sum);
 
-	if (node)
-		forget(p, node);
+	if (node) {
+		renew(p, node);
+		return;
+	}
 	if (p->copy_sums.count >= COPY_SUMS_MAX) {
 		p->counters.copy_sums_forgotten++;
 		forget(p, p->copied_last.first);
@@ -85,20 +106,27 @@ static void remember(struct pipeline *p, uint64_t sum)
 	node = take_node(p, &p->copy_sums);
 	if (!node)
 		return;
-	*COPY_SUM_AT(p, node) = (struct copy_sum){.sum = sum,
-						  .time_ns = p->now_ns,
-						  .reader_id = id_of(reader),
-						  .reader = p->origin.process};
+	COPY_SUM_AT(p, node)->sum = sum;
+	note_reader(p, COPY_SUM_AT(p, node));
 	if (add_node(p, &p->copy_table, hash_word(sum), node))
 		pool_give(&p->copy_sums, node);
 	else
 		list_append(&p->copied_last, &p->copy_sums, BY_AGE, node);
 }
 
+void copying_prefetch(struct pipeline *p, const struct words *sums)
+{
+	if (!p->origin.process || !PROCESS_AT(p, p->origin.process)->copies)
+		return;
+	for (uint32_t i = 0; i < sums->count; i++)
+		table_prefetch(&p->copy_table, hash_word(sums->at[i]));
+}
+
 void copying_read(struct pipeline *p, const struct words *sums)
 {
 	if (!p->origin.process || p->origin.in_kernel || !PROCESS_AT(p, p->origin.process)->copies)
 		return;
+	copying_prefetch(p, sums);
 	for (uint32_t i = 0; i < sums->count; i++)
 		if (sums->at[i] != SUM_UNKNOWN)
 			remember(p, sums->at[i]);
@@ -108,12 +136,12 @@ void copying_read(struct pipeline *p, const struct words *sums)
 static void match(struct pipeline *p, uint32_t file, uint32_t node, struct process *writer)
 {
 	const struct copy_sum *c = COPY_SUM_AT(p, node);
-	struct process *reader = PROCESS_AT(p, c->reader);
+	uint32_t reader = process_by_id(p, c->reader_pid, c->reader_space);
 
 	if (c->sum != p->zero_sum)
 		confirm(writer);
-	if (c->sum != p->zero_sum && reader != writer && id_of(reader) == c->reader_id)
-		confirm(reader);
+	if (c->sum != p->zero_sum && reader && PROCESS_AT(p, reader) != writer)
+		confirm(PROCESS_AT(p, reader));
 	FILE_AT(p, file)->copied |= is_confirmed(writer);
 }
 

@@ -6,7 +6,11 @@
  * to the disk, and while a call or a request names it. Where nothing has told
  * which file a descriptor is, a file without a name stands in for it.
  */
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/reports.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/written.h"
 
 static uint32_t identity_hash(uint64_t device, uint64_t inode)
 {
@@ -22,7 +26,7 @@ uint32_t file_unnamed(struct pipeline *p)
 	return file;
 }
 
-static uint32_t file_find(struct pipeline *p, uint64_t device, uint64_t inode)
+uint32_t file_known(struct pipeline *p, uint64_t device, uint64_t inode)
 {
 	uint32_t file;
 
@@ -47,7 +51,7 @@ static int identify(struct pipeline *p, uint32_t file, uint64_t device, uint64_t
 
 uint32_t file_of(struct pipeline *p, uint64_t device, uint64_t inode)
 {
-	uint32_t file = file_find(p, device, inode);
+	uint32_t file = file_known(p, device, inode);
 
 	if (file)
 		return file;
@@ -74,6 +78,7 @@ static void file_deleted(struct pipeline *p, uint32_t file)
 	FILE_AT(p, file)->names = 0;
 	FILE_AT(p, file)->copied = false;
 	written_drop(p, file, 0, UINT64_MAX);
+	observe_gone(p, file);
 }
 
 void file_settle(struct pipeline *p, uint32_t file)
@@ -123,6 +128,8 @@ void file_learn(struct pipeline *p, uint32_t file, uint64_t size, uint64_t links
 	f->highest = 0;
 	file_resized(p, file, before);
 	f->special = format && format != MODE_REGULAR && format != MODE_BLOCK;
+	f->raw = format == MODE_BLOCK;
+	observe_size(p, file, size);
 	if (links) {
 		f->links = links > UINT32_MAX ? UINT32_MAX : links;
 		f->links_known = true;
@@ -152,6 +159,8 @@ void file_truncated(struct pipeline *p, uint32_t file, uint64_t size, bool end_k
 	if (within && !end_known && size < before)
 		written_blur(p, file, end);
 	written_drop(p, file, end + within, UINT64_MAX);
+	if (size < before)
+		observe_cut(p, file, size, UINT64_MAX);
 }
 
 /*
@@ -172,6 +181,14 @@ void file_unlinked(struct pipeline *p, uint32_t file, uint64_t since_ns)
 	file_settle(p, file);
 }
 
+void file_opened(struct pipeline *p, uint32_t file, uint64_t time_ns)
+{
+	struct file *f = FILE_AT(p, file);
+
+	if (!f->opens++)
+		f->opened_ns = time_ns;
+}
+
 uint32_t open_file_new(struct pipeline *p, uint32_t file)
 {
 	uint32_t open_file = file ? take_node(p, &p->open_files) : 0;
@@ -179,7 +196,7 @@ uint32_t open_file_new(struct pipeline *p, uint32_t file)
 	if (!open_file)
 		return 0;
 	OPEN_FILE_AT(p, open_file)->file = file;
-	FILE_AT(p, file)->opens++;
+	file_opened(p, file, p->now_ns);
 	return open_file;
 }
 
@@ -233,7 +250,7 @@ void open_file_identify(struct pipeline *p, uint32_t open_file, uint64_t device,
 	if (FILE_AT(p, before)->identified && FILE_AT(p, before)->device == device &&
 	    FILE_AT(p, before)->inode == inode)
 		return;
-	known = file_find(p, device, inode);
+	known = file_known(p, device, inode);
 	if (!known && !FILE_AT(p, before)->identified) {
 		identify(p, before, device, inode);
 		return;
@@ -242,7 +259,14 @@ void open_file_identify(struct pipeline *p, uint32_t open_file, uint64_t device,
 	if (!known)
 		return;
 	o->file = known;
-	FILE_AT(p, known)->opens++;
+	file_opened(p, known, FILE_AT(p, before)->opened_ns);
 	FILE_AT(p, before)->opens--;
 	file_settle(p, before);
+}
+
+uint32_t content_of(struct pipeline *p, uint32_t open_file)
+{
+	uint32_t file = open_file ? OPEN_FILE_AT(p, open_file)->file : 0;
+
+	return file && !FILE_AT(p, file)->special ? file : 0;
 }

@@ -15,8 +15,9 @@
  * that made it, until it executes a program or ends: it is that space's
  * borrower.
  */
-#include <string.h>
-
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/state.h"
 
 /* CR3's bits that are no address: the PCID, and "keep the TLB" (Intel SDM 3A, 4.10.4.1). */
@@ -79,16 +80,11 @@ static void roots_are_single(struct pipeline *p)
 	p->by_space = fresh;
 }
 
-static bool is_text(const struct text *text, const char *what)
-{
-	return text->count == strlen(what) && !memcmp(text->at, what, text->count);
-}
-
 void identity_attribute(struct pipeline *p, const struct event *event)
 {
 	const struct attribute_event *attribute = &event->attribute;
 
-	if (is_text(&attribute->name, "kpti") && is_text(&attribute->value, "off"))
+	if (text_is(&attribute->name, "kpti") && text_is(&attribute->value, "off"))
 		roots_are_single(p);
 }
 
@@ -253,10 +249,11 @@ static void learn_fs_base(struct pipeline *p, uint32_t thread, uint64_t fs_base)
 static void learn_tid(struct pipeline *p, uint32_t thread, uint32_t tid)
 {
 	struct thread *t = THREAD_AT(p, thread);
-	uint32_t other = tid ? by_tid(p, tid) : thread;
+	uint32_t other;
 
-	if (other == thread)
+	if (!tid || t->tid == tid)
 		return;
+	other = by_tid(p, tid);
 	if (other)
 		thread_gone(p, other);
 	if (is_keyed(t) && !t->fs_base)
@@ -343,6 +340,8 @@ static uint64_t clone_flags(const struct call_state *call)
 		return CLONE_VFORK_FLAG | CLONE_VM_FLAG;
 	if (call->call == CALL_clone)
 		return call->argument[0];
+	if (call->call == CALL_clone3)
+		return call->told_flags;
 	if (call->call != CALL_rfork)
 		return 0;
 	return (rfork & RFORK_MEMORY ? CLONE_VM_FLAG : 0) |
@@ -350,14 +349,17 @@ static uint64_t clone_flags(const struct call_state *call)
 	       (rfork & RFORK_FDG ? 0 : CLONE_FILES_FLAG);
 }
 
-/* clone3 has its flags, stack and FS base in memory: only a fork event can tell. */
+/* clone3 has its flags, stack and FS base in memory: only a fork event can tell, or told. */
 static void describe_child(const struct call_state *call, struct fork_event *fork)
 {
 	bool clone = call->call == CALL_clone;
 
 	*fork = (struct fork_event){.flags = clone_flags(call)};
-	if (call->call == CALL_clone3)
+	if (call->call == CALL_clone3) {
+		fork->child_stack = call->told_stack;
+		fork->child_fs_base = call->told_fs_base;
 		return;
+	}
 	fork->child_stack = clone && call->argument[1] ? call->argument[1] : call->stack;
 	fork->child_fs_base =
 		clone && fork->flags & CLONE_SETTLS_FLAG ? call->argument[4] : call->fs_base;
@@ -371,7 +373,6 @@ static bool may_be(uint64_t known, uint64_t seen)
 /* The call, still out, whose child this first return is. */
 static uint32_t making_call(struct pipeline *p, const struct event *event)
 {
-	enum call which = call_by_number(event->exit.abi, event->exit.number);
 	uint32_t call;
 
 	for (call = p->changing.first; call; call = CALL_AT(p, call)->of_changing.next) {
@@ -379,7 +380,9 @@ static uint32_t making_call(struct pipeline *p, const struct event *event)
 		struct fork_event fork;
 
 		describe_child(c, &fork);
-		if (c->call == which && !c->child_told && may_be(fork.child_stack, event->stack) &&
+		if (c->number == event->exit.number && c->abi == event->exit.abi &&
+		    call_makes_child(c->call) && !c->child_told &&
+		    may_be(fork.child_stack, event->stack) &&
 		    may_be(fork.child_fs_base, event->fs_base))
 			break;
 	}
@@ -436,6 +439,11 @@ void identity_forked(struct pipeline *p, const struct event *event)
 	call = call_of(p, event);
 	if (call && !call_makes_child(CALL_AT(p, call)->call))
 		call = 0;
+	if (call) {
+		CALL_AT(p, call)->told_flags = fork->flags;
+		CALL_AT(p, call)->told_stack = fork->child_stack;
+		CALL_AT(p, call)->told_fs_base = fork->child_fs_base;
+	}
 	if (fork->flags & CLONE_THREAD_FLAG) {
 		thread_made(p, parent, fork->child_tid, fork->child_fs_base, fork->child_stack);
 		return;
@@ -446,6 +454,15 @@ void identity_forked(struct pipeline *p, const struct event *event)
 	child = process_child(p, parent, fork);
 	if (call)
 		note_child(p, call, child);
+}
+
+bool identity_is_child(struct pipeline *p, const struct event *event)
+{
+	uint32_t process = process_known(p, event), call = process ? call_of(p, event) : 0;
+
+	if (process)
+		return call && call_makes_child(CALL_AT(p, call)->call);
+	return awaited_child(p, event) || making_call(p, event);
 }
 
 void identity_child_returned(struct pipeline *p, const struct event *event)
@@ -475,7 +492,7 @@ void identity_child_made(struct pipeline *p, const struct call_state *call, uint
 	if (fork.flags & CLONE_THREAD_FLAG) {
 		thread_made(p, call->process, id,
 			    fork.flags & CLONE_SETTLS_FLAG ? fork.child_fs_base : 0,
-			    call->argument[1]);
+			    call->call == CALL_clone ? call->argument[1] : fork.child_stack);
 		return;
 	}
 	if (call->child) {

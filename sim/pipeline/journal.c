@@ -11,6 +11,7 @@
  *
  * A marked chunk that a call wrote is a file's: an image of a disk, say.
  */
+#include "sim/pipeline/journal.h"
 #include "sim/pipeline/state.h"
 
 /* The header of an XFS log record: one basic block for each 32 KiB of the record. */

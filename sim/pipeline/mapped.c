@@ -12,7 +12,11 @@
  * A recorder that can't see frames tells checksums of pages instead: of what was
  * mapped, as if read, and of what is dirty, as if written.
  */
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/mapped.h"
+#include "sim/pipeline/reading.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/written.h"
 
 #define BY_AGE offsetof(struct frame, by_age)
 

@@ -20,6 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pipeline/application.h"
+#include "sim/pipeline/calls.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 #define OF_PROCESS  offsetof(struct call_state, of_process)
@@ -150,13 +157,17 @@ static uint32_t from_stack(struct pipeline *p, uint32_t thread, uint64_t stack)
 	return call;
 }
 
-uint32_t call_of(struct pipeline *p, const struct event *event)
+static uint32_t call_of_process(struct pipeline *p, uint32_t process, const struct event *event)
 {
-	uint32_t process = process_known(p, event);
 	uint32_t thread = process ? thread_known(p, process, event) : 0;
 	uint32_t call = thread ? from_stack(p, thread, event->stack) : 0;
 
 	return call || !thread ? call : THREAD_AT(p, thread)->call;
+}
+
+uint32_t call_of(struct pipeline *p, const struct event *event)
+{
+	return call_of_process(p, process_known(p, event), event);
 }
 
 /* The same call with the same content once more: what it announced before was never done. */
@@ -256,6 +267,7 @@ void call_entered(struct pipeline *p, const struct event *event)
 	if (never_returns(p, process, thread, like.call))
 		return;
 	end_earlier(p, thread, &like);
+	like.given = application_class(p, thread, entry, event->stack);
 	call = put_out(p, thread, process, &like);
 	if (call)
 		call_begin(p, CALL_AT(p, call), event);
@@ -285,6 +297,14 @@ static uint32_t current_call(struct pipeline *p, uint32_t process, const struct 
 	return event->fs_base && c->fs_base ? 0 : call;
 }
 
+/* A vfork child was taken to run here, but its parent returns: the child is over. */
+static bool is_back(struct pipeline *p, uint32_t process, const struct exit_event *exit)
+{
+	uint32_t call = PROCESS_AT(p, process)->lender ? PROCESS_AT(p, process)->made_by : 0;
+
+	return call && CALL_AT(p, call)->number == exit->number;
+}
+
 static uint32_t call_that_returned(struct pipeline *p, const struct event *event)
 {
 	enum call which = call_by_number(event->exit.abi, event->exit.number);
@@ -292,11 +312,10 @@ static uint32_t call_that_returned(struct pipeline *p, const struct event *event
 
 	if (call_executes(which) && !event->exit.result)
 		return identity_executing(p, event);
-	call = call_of(p, event);
+	call = call_of_process(p, process, event);
 	if (call || !process)
 		return call;
-	/* A vfork child was taken to run here, but its parent returns: the child is over. */
-	if (call_makes_child(which) && PROCESS_AT(p, process)->lender)
+	if (is_back(p, process, &event->exit))
 		return PROCESS_AT(p, process)->made_by;
 	return current_call(p, process, event);
 }
@@ -323,6 +342,7 @@ static void complete(struct pipeline *p, uint32_t call, const struct event *even
 	if (executed && !c.executed)
 		process_executes(p, call, event);
 	call_end(p, CALL_AT(p, call), event);
+	application_returned(p, CALL_AT(p, call), &event->exit);
 	forget(p, call);
 	if (executed)
 		thread_gone(p, c.thread);
@@ -332,14 +352,25 @@ static void complete(struct pipeline *p, uint32_t call, const struct event *even
 		identity_child_made(p, &c, event->exit.result);
 }
 
-static void returned(struct pipeline *p, const struct event *event)
+/* The call returns 0 in the child only. */
+static bool is_child(struct pipeline *p, const struct event *event)
 {
 	const struct exit_event *exit = &event->exit;
 	enum call which = call_by_number(exit->abi, exit->number);
+
+	if (exit->result || exit->way == EXIT_KILLED || exit->way == EXIT_RESTART)
+		return false;
+	if (which == CALL_nosys || which == CALL___syscall)
+		return identity_is_child(p, event);
+	return call_makes_child(which);
+}
+
+static void returned(struct pipeline *p, const struct event *event)
+{
+	const struct exit_event *exit = &event->exit;
 	uint32_t call;
 
-	if (call_makes_child(which) && !exit->result && exit->way != EXIT_KILLED &&
-	    exit->way != EXIT_RESTART) {
+	if (is_child(p, event)) {
 		identity_child_returned(p, event);
 		return;
 	}

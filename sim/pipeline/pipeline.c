@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The pipeline's front: each event to its kind's handler, each decision out as
- * a hint.
+ * The pipeline's front: each event to its kind's handler, and what all of it takes.
  *
  * Before an event is looked at, what became due since the last one is decided:
  * such a hint bears the time when it was due and the seq of the event before,
@@ -11,7 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pipeline/application.h"
+#include "sim/pipeline/areas.h"
+#include "sim/pipeline/asynchronous.h"
+#include "sim/pipeline/copying.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/insights.h"
+#include "sim/pipeline/journal.h"
+#include "sim/pipeline/mapped.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reading.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/stored.h"
+#include "sim/pipeline/sums.h"
+#include "sim/pipeline/written.h"
 
 /* Table 6 of the paper, reconstructed; MB are taken as MiB. */
 #define MIB (1u << 20)
@@ -64,10 +79,12 @@ static const struct {
 	POOL(calls, call_state, 1u << 18),
 	POOL(submissions, submission, 1u << 18),
 	POOL(frames, frame, 1u << 20), /* 4 GiB of mapped pages */
+	POOL(areas, area, 1u << 20),
 	POOL(written, written, 1u << 23),
 	POOL(requests, read_request, 1u << 20),
 	POOL(read_chunks, read_chunk, 1u << 23),
 	POOL(names, name, 1u << 16),
+	POOL(folders, folder, 1u << 18),
 	POOL(copy_sums, copy_sum, COPY_SUMS_MAX),
 };
 
@@ -80,10 +97,11 @@ static const struct {
 	const char *name;
 	size_t offset;
 } tables[] = {
-	TABLE(by_pid),	    TABLE(by_space),  TABLE(by_descriptor), TABLE(by_open_file_id),
-	TABLE(by_identity), TABLE(by_thread), TABLE(by_tid), TABLE(live_sums),	    TABLE(remembered_sums),
-	TABLE(by_chunk),    TABLE(read_sums), TABLE(in_flight),	    TABLE(by_start),
-	TABLE(by_end),	    TABLE(copy_table),	    TABLE(by_request), TABLE(by_frame),
+	TABLE(by_pid),		TABLE(by_space),  TABLE(by_descriptor), TABLE(by_open_file_id),
+	TABLE(by_identity),	TABLE(by_thread), TABLE(by_tid),	TABLE(live_sums),
+	TABLE(remembered_sums), TABLE(by_chunk),  TABLE(read_sums),	TABLE(in_flight),
+	TABLE(by_start),	TABLE(by_end),	  TABLE(copy_table),	TABLE(by_request),
+	TABLE(by_frame),
 };
 
 static struct pool *pool_of(const struct pipeline *p, size_t i)
@@ -114,6 +132,9 @@ struct pipeline *pipeline_new(const struct pipeline_options *options, hint_sink 
 	}
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		error |= table_init(table_of(p, i));
+	p->stored = calloc(STORED_MAX, sizeof(*p->stored));
+	if (!p->stored)
+		error = -ENOMEM;
 	if (!error)
 		selection_begin(p);
 	if (!error && !p->out_of_memory)
@@ -131,69 +152,11 @@ void pipeline_free(struct pipeline *p)
 		pool_fini(pool_of(p, i));
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		table_fini(table_of(p, i));
+	free(p->stored);
 	free(p->match);
 	free(p->current);
 	free(p->logged);
 	free(p);
-}
-
-static struct hint_event *next_hint(struct pipeline *p, uint32_t disk, uint64_t request,
-				    uint32_t chunk)
-{
-	return hint_batch_next(&p->hints, p->seq, p->now_ns, disk, request, chunk);
-}
-
-/* The hint that was handed out last. */
-static struct hint_event *last_hint(struct pipeline *p)
-{
-	return &p->hints.hints[p->hints.count - 1].hint;
-}
-
-void hint_data(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk,
-	       enum chunk_class what, enum hint_reason reason, uint32_t file, uint64_t index)
-{
-	struct hint_event *hint = next_hint(p, disk, request, chunk);
-	const struct file *f = file ? FILE_AT(p, file) : NULL;
-
-	hint->what = what;
-	hint->reason = reason;
-	hint->dedup = DEDUP_NONE;
-	hint->io_class = file_class(p, file, p->now_ns);
-	p->counters.chunks_unselected += !is_selected(p, file);
-	if (!f || !f->identified)
-		return;
-	hint->device = f->device;
-	hint->inode = f->inode;
-	hint->index = index;
-}
-
-void hint_metadata(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk)
-{
-	struct hint_event *hint = next_hint(p, disk, request, chunk);
-
-	hint->what = CHUNK_METADATA;
-	hint->reason = REASON_EXCLUSION;
-	hint->dedup = DEDUP_UNIQUE;
-	hint->io_class = CLASS_METADATA;
-}
-
-void hint_journal(struct pipeline *p, uint32_t disk, uint64_t request, uint32_t chunk)
-{
-	hint_metadata(p, disk, request, chunk);
-	last_hint(p)->reason = REASON_JOURNAL;
-}
-
-void hint_refine(struct pipeline *p, uint32_t file, uint64_t issued_ns, enum dedup_hint dedup)
-{
-	struct hint_event *hint = last_hint(p);
-
-	hint->io_class = file_class(p, file, issued_ns);
-	hint->dedup = is_selected(p, file) ? dedup : DEDUP_NONE;
-}
-
-static bool text_is(const struct text *text, const char *word)
-{
-	return text->count == strlen(word) && !memcmp(text->at, word, text->count);
 }
 
 /* A recorder that was told to leave calls out: what nobody wrote is no metadata then. */
@@ -214,7 +177,7 @@ static void block_issued(struct pipeline *p, const struct event *event)
 	if (event->block.op == BLOCK_READ)
 		read_issued(p, event);
 	else if (event->block.op == BLOCK_WRITE)
-		written_to_disk(p, event);
+		write_issued(p, event);
 }
 
 static void block_completed(struct pipeline *p, const struct event *event)
@@ -265,6 +228,7 @@ static void (*const handlers[EVENT_KINDS])(struct pipeline *, const struct event
 	[EVENT_ATTRIBUTE] = attribute_met,
 	[EVENT_PROCESS] = process_met,
 	[EVENT_DESCRIPTOR] = descriptor_snapshot,
+	[EVENT_MAP] = area_snapshot,
 	[EVENT_ENTRY] = entered,
 	[EVENT_EXIT] = call_returned,
 	[EVENT_SWITCH] = call_switched,
@@ -293,10 +257,31 @@ static void feed_one(struct pipeline *p, const struct event *event)
 		handlers[event->kind](p, event);
 }
 
+/* How far ahead of its turn an event's checksums are looked at, and how many of them. */
+#define AHEAD	   8
+#define AHEAD_SUMS 16
+
+/* Its look-ups will find their slots in the processor's cache. */
+static void look_ahead(const struct pipeline *p, const struct event *event)
+{
+	struct words sums = {0};
+
+	if (event->kind == EVENT_ENTRY)
+		sums = event->entry.sums;
+	else if (event->kind == EVENT_BLOCK)
+		sums = event->block.sums;
+	if (sums.count > AHEAD_SUMS)
+		sums.count = AHEAD_SUMS;
+	sums_prefetch(&p->live_sums, &sums);
+}
+
 int pipeline_feed(struct pipeline *p, const struct event *events, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (i + AHEAD < count)
+			look_ahead(p, &events[i + AHEAD]);
 		feed_one(p, &events[i]);
+	}
 	hint_batch_flush(&p->hints);
 	return p->out_of_memory ? -ENOMEM : 0;
 }
@@ -367,11 +352,16 @@ static const struct statistic statistics[] = {
 	COUNTER(journal_chunks),
 	COUNTER(clones),
 	COUNTER(copy_sums_forgotten),
+	COUNTER(stored_forgotten),
 	COUNTER(chunks_unselected),
+	COUNTER(chunks_classed),
+	COUNTER(class_out_of_range),
+	COUNTER(class_in_handler),
 	NOW("copy_sums", copy_sums),
 	NOW("names", names),
 	NOW("written_live", live),
 	NOW("written_remembered", remembered),
+	NOW("written_dropped", dropped),
 	COUNTER(waiting),
 	NOW("processes", processes),
 	NOW("threads", threads),
@@ -423,7 +413,7 @@ static uint64_t table_bytes(const struct pipeline *p)
 {
 	uint64_t bytes = sizeof(*p) + p->match_room * (sizeof(*p->match) + sizeof(*p->logged));
 
-	bytes += p->vcpus * sizeof(*p->current);
+	bytes += p->vcpus * sizeof(*p->current) + STORED_MAX * sizeof(*p->stored);
 	for (size_t i = 0; i < COUNT_OF(pools); i++)
 		bytes += pool_bytes(pool_of(p, i));
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
@@ -440,6 +430,36 @@ static uint64_t refused(const struct pipeline *p)
 	return all;
 }
 
+/* A table that may hold no more than so much. */
+struct bounded {
+	uint64_t entries, peak, bytes, bound, refused;
+};
+
+static void add_bounded(json_t *all, const char *name, const struct bounded *table)
+{
+	json_object_set_new(all, name,
+			    json_pack("{s:I, s:I, s:I, s:I, s:I}", "entries",
+				      (json_int_t)table->entries, "peak", (json_int_t)table->peak,
+				      "peak_bytes", (json_int_t)table->bytes, "bound",
+				      (json_int_t)table->bound, "refused",
+				      (json_int_t)table->refused));
+}
+
+/* Those that have their full size from the start; what finds no room goes or makes room. */
+static void add_fixed(const struct pipeline *p, json_t *all)
+{
+	uint64_t raw = p->raw_count < RAW_DISKS_MAX ? p->raw_count : RAW_DISKS_MAX;
+
+	add_bounded(all, "stored",
+		    &(struct bounded){p->stored_count, p->stored_peak,
+				      STORED_MAX * sizeof(*p->stored), STORED_MAX, 0});
+	add_bounded(all, "journals",
+		    &(struct bounded){p->journal_count, p->journal_count, sizeof(p->journals),
+				      JOURNALS_MAX, 0});
+	add_bounded(all, "raw_disks",
+		    &(struct bounded){raw, raw, sizeof(p->raw_disks), RAW_DISKS_MAX, 0});
+}
+
 /* Every table: what it holds now, held at most, may hold, had no room for. */
 static json_t *tables_json(const struct pipeline *p)
 {
@@ -448,13 +468,11 @@ static json_t *tables_json(const struct pipeline *p)
 	for (size_t i = 0; i < COUNT_OF(pools); i++) {
 		const struct pool *pool = pool_of(p, i);
 
-		json_object_set_new(
-			all, pools[i].name,
-			json_pack("{s:I, s:I, s:I, s:I, s:I}", "entries", (json_int_t)pool->count,
-				  "peak", (json_int_t)pool->peak, "peak_bytes",
-				  (json_int_t)pool_bytes(pool), "bound", (json_int_t)pool->bound,
-				  "refused", (json_int_t)pool->refused));
+		add_bounded(all, pools[i].name,
+			    &(struct bounded){pool->count, pool->peak, pool_bytes(pool),
+					      pool->bound, pool->refused});
 	}
+	add_fixed(p, all);
 	for (size_t i = 0; i < COUNT_OF(tables); i++) {
 		const struct table *table = table_of(p, i);
 

@@ -6,10 +6,19 @@
  * address space; an event that has both teaches which belong together. A
  * descriptor is one node, found by (table, fd) and listed in its table.
  */
+#include "sim/pipeline/areas.h"
+#include "sim/pipeline/asynchronous.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/identity.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reports.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 /* Linux, include/uapi/linux/sched.h. */
 #define CLONE_VM_FLAG	 0x100u
+#define CLONE_FS_FLAG	 0x200u
 #define CLONE_FILES_FLAG 0x400u
 #define CLONE_VFORK_FLAG 0x4000u
 
@@ -132,6 +141,11 @@ static uint32_t by_space(struct pipeline *p, uint64_t space)
 	table_for_each(&p->by_space, hash_word(space), at,
 		       process) if (PROCESS_AT(p, process)->space == space) break;
 	return process;
+}
+
+uint32_t process_by_id(struct pipeline *p, uint32_t pid, uint64_t space)
+{
+	return pid ? by_pid(p, pid) : by_space(p, space);
 }
 
 static void leave_space(struct pipeline *p, uint32_t process)
@@ -310,8 +324,9 @@ void process_gone(struct pipeline *p, uint32_t process)
 
 	threads_of_process_gone(p, process, 0);
 	submissions_forget(p, process);
+	areas_gone(p, process);
 	process_forget_names(p, process);
-	name_release(p, q->folder);
+	folder_left(p, process);
 	space_return(p, process);
 	end_borrowers(p, process);
 	leave_space(p, process);
@@ -363,9 +378,12 @@ uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_ev
 	child = new_process(p, fork->child_pid, borrower ? 0 : fork->child_space, set);
 	if (!child)
 		return 0;
-	process_inherits(p, parent, child);
+	process_inherits(p, parent, child, fork->flags & CLONE_FS_FLAG);
+	traffic_made(p, parent, child);
 	PROCESS_AT(p, child)->fs_base = fork->child_fs_base;
 	PROCESS_AT(p, child)->stack = fork->child_stack;
+	if (!borrower)
+		areas_inherit(p, parent, child);
 	if (borrower)
 		lend_space(p, parent, child);
 	else if (!PROCESS_AT(p, child)->space)
@@ -417,6 +435,7 @@ static void execute(struct pipeline *p, uint32_t process, uint32_t thread,
 
 	threads_of_process_gone(p, process, thread);
 	submissions_forget(p, process);
+	areas_gone(p, process);
 	enter_space(p, process, root_of(event));
 	unshare(p, q);
 	for (uint32_t i = SET_AT(p, q->set)->descriptors.first; i; i = next) {
@@ -458,6 +477,23 @@ void descriptor_set(struct pipeline *p, uint32_t process, int32_t fd, uint32_t o
 {
 	if (open_file && fd >= 0)
 		set_descriptor(p, PROCESS_AT(p, process)->set, fd, open_file, close_on_exec);
+}
+
+uint32_t descriptor_meet(struct pipeline *p, uint32_t process, int32_t fd)
+{
+	uint32_t open_file = descriptor_find(p, process, fd);
+	struct open_file *o;
+
+	if (open_file || fd < 0)
+		return open_file;
+	open_file = open_file_new(p, file_unnamed(p));
+	if (!open_file)
+		return 0;
+	o = OPEN_FILE_AT(p, open_file);
+	o->offset = OFFSET_UNKNOWN;
+	o->unopened = true;
+	descriptor_set(p, process, fd, open_file, false);
+	return descriptor_find(p, process, fd);
 }
 
 void descriptor_mark(struct pipeline *p, uint32_t process, int32_t fd, bool close_on_exec)

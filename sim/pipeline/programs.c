@@ -8,6 +8,9 @@
  */
 #include <string.h>
 
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reports.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 static bool list_has(const char *list, const char *word, size_t bytes)
@@ -39,6 +42,7 @@ void program_named(struct pipeline *p, uint32_t process, const struct text *exec
 
 	if (!name.count)
 		return;
+	traffic_executes(p, process, executable);
 	q->encrypts = list_has(p->options.encryption_programs, name.at, name.count);
 	q->copies = list_has(p->options.copy_programs, name.at, name.count);
 	q->copies_matched = 0;

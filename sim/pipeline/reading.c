@@ -5,15 +5,31 @@
  * A completed read's chunks wait under their checksums. A call that returns
  * with the same content takes them: they were data. What is left when the
  * window (4 s) closes was read for the file system itself, or ahead for
- * a reader that never came: it counts as unconsumed file data where a
- * neighbour, in the request or in one that adjoins it on the disk, was data of
- * a file that has a chunk there, else as metadata. So decided requests stay for
+ * a reader that never came: it counts as unconsumed file data where the disk
+ * was given it there as that, or where a neighbour, in the request or in one
+ * that adjoins it on the disk, was data of a file that has a chunk there, else
+ * as metadata. So decided requests stay for
  * one more window, as evidence for those that adjoin them.
  */
+#include "sim/pipeline/application.h"
+#include "sim/pipeline/copying.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/hints.h"
+#include "sim/pipeline/mapped.h"
+#include "sim/pipeline/reading.h"
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/stored.h"
+#include "sim/pipeline/sums.h"
 
 /* How many entries of equal content are looked at for the one that fits the file best. */
 #define CANDIDATES_MAX 8
+
+/* From how many requests a call's chunks are known to have come. */
+#define SOURCES_MAX 8
+/* How far apart the kernel reads at one time, by default: 128 KiB, */
+#define READ_AHEAD_CHUNKS 32
+/* ... and how many requests near one are looked at, in time and on the disk. */
+#define TOGETHER_MAX	  4
 
 #define QUEUE	   offsetof(struct read_request, queue)
 #define OF_REQUEST offsetof(struct read_chunk, of_request)
@@ -199,6 +215,21 @@ static bool fits(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 	return r->file && r->file == file && r->base + c->chunk == index;
 }
 
+static bool is_place(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	uint64_t sector = REQUEST_AT(p, c->request)->sector;
+
+	return application_knows_place(p, file, index,
+				       sector + (uint64_t)c->chunk * SECTORS_PER_CHUNK);
+}
+
+/* Zeros that the disk delivered when nobody had the file open are not its (a file system's log). */
+static bool may_be_zeros_of(struct pipeline *p, const struct read_request *r, uint32_t file)
+{
+	return r->zeros && (!file || r->issued_ns >= FILE_AT(p, file)->opened_ns);
+}
+
 /*
  * Among chunks of equal content, the one whose request the file's data came by;
  * else the oldest. Zeros by themselves say nothing (holes read as zeros, unused
@@ -210,9 +241,10 @@ static uint32_t choose(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t
 	uint32_t otherwise = sum == p->zero_sum ? 0 : first;
 
 	for (int i = 0; first && i < CANDIDATES_MAX; i++) {
-		if (fits(p, node, file, index))
+		if (fits(p, node, file, index) || is_place(p, node, file, index))
 			return node;
-		if (!otherwise && REQUEST_AT(p, CHUNK_AT(p, node)->request)->zeros)
+		if (!otherwise &&
+		    may_be_zeros_of(p, REQUEST_AT(p, CHUNK_AT(p, node)->request), file))
 			otherwise = node;
 		node = CHUNK_AT(p, node)->summed.same.next;
 		if (node == first)
@@ -232,6 +264,15 @@ static void stop_waiting(struct pipeline *p, uint32_t node)
 	p->counters.waiting--;
 }
 
+/* What it was read for, if a call. */
+static void first_taken(struct pipeline *p, struct read_request *request)
+{
+	if (request->taken_ns)
+		return;
+	request->taker_ns = p->origin.since_ns;
+	request->taken_ns = p->now_ns;
+}
+
 static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t index,
 		 enum hint_reason reason)
 {
@@ -240,13 +281,19 @@ static void take(struct pipeline *p, uint32_t node, uint32_t file, uint64_t inde
 	const struct read_request *r = REQUEST_AT(p, request);
 
 	stop_waiting(p, node);
-	hint_data(p, r->disk, r->id, c->chunk, CHUNK_DATA, reason, file,
-		  index == OFFSET_UNKNOWN ? 0 : index);
-	hint_refine(p, file, r->issued_ns, dedup_of_read(p));
+	if (p->origin.classed) {
+		hint_given(p, r->disk, r->id, c->chunk, p->origin.io_class, file,
+			   index == OFFSET_UNKNOWN ? 0 : index);
+	} else {
+		hint_data(p, r->disk, r->id, c->chunk, CHUNK_DATA, reason, file,
+			  index == OFFSET_UNKNOWN ? 0 : index);
+		hint_refine(p, file, r->issued_ns, dedup_of_read(p));
+	}
 	if (file && index != OFFSET_UNKNOWN) {
 		c->file = file_hold(p, file);
 		c->index = index;
 		belongs(p, request, file, index, c->chunk);
+		first_taken(p, REQUEST_AT(p, request));
 	}
 	if (!r->waiting)
 		free_chunks(p, request);
@@ -290,17 +337,69 @@ static void take_sector(struct pipeline *p, uint64_t sum, uint32_t node, uint32_
 		 same_place(place_of(p, node), place));
 }
 
-static void take_chunk(struct pipeline *p, uint64_t sum, uint32_t file, uint64_t index)
-{
-	uint32_t node = sum == SUM_UNKNOWN ? 0 : choose(p, sum, file, index);
+/* The last requests that a call took chunks from. */
+struct sources {
+	uint32_t request[SOURCES_MAX];
+	unsigned next;
+};
 
-	if (node)
-		take_sector(p, sum, node, file, index);
+static void add_source(struct sources *sources, uint32_t request)
+{
+	if (sources->request[(sources->next + SOURCES_MAX - 1) % SOURCES_MAX] == request)
+		return;
+	sources->request[sources->next] = request;
+	sources->next = (sources->next + 1) % SOURCES_MAX;
+}
+
+static uint32_t waiting_chunk(struct pipeline *p, uint32_t request, uint64_t chunk)
+{
+	uint32_t node = REQUEST_AT(p, request)->chunks.first;
+
+	while (node && CHUNK_AT(p, node)->chunk != chunk)
+		node = CHUNK_AT(p, node)->of_request.next;
+	return node && CHUNK_AT(p, node)->waiting ? node : 0;
+}
+
+/*
+ * Where thousands of equal chunks wait (the empty rest of a database's pages),
+ * the right one is at its place beside those that the same call took.
+ */
+static uint32_t beside_taken(struct pipeline *p, const struct sources *sources, uint64_t sum,
+			     uint32_t file, uint64_t index)
+{
+	for (unsigned i = 0; i < SOURCES_MAX && sources->request[i]; i++) {
+		const struct read_request *r = REQUEST_AT(p, sources->request[i]);
+		uint32_t node = 0;
+
+		if (file && r->file == file && index != OFFSET_UNKNOWN && index >= r->base)
+			node = waiting_chunk(p, sources->request[i], index - r->base);
+		if (node && CHUNK_AT(p, node)->summed.sum == sum)
+			return node;
+	}
+	return 0;
+}
+
+static void take_chunk(struct pipeline *p, struct sources *sources, uint64_t sum, uint32_t file,
+		       uint64_t index)
+{
+	uint32_t node = sum == p->zero_sum ? beside_taken(p, sources, sum, file, index) : 0;
+
+	if (node) {
+		take(p, node, file, index, REASON_READ_CHECKSUM);
+		return;
+	}
+	node = sum == SUM_UNKNOWN ? 0 : choose(p, sum, file, index);
+	if (!node)
+		return;
+	add_source(sources, CHUNK_AT(p, node)->request);
+	take_sector(p, sum, node, file, index);
 }
 
 /* Zeros last: by then their request may be known to be the file's. */
 void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct words *sums)
 {
+	struct sources sources = {0};
+
 	copying_read(p, sums);
 	for (int zeros = 0; zeros < 2; zeros++) {
 		for (uint32_t i = 0; i < sums->count && p->counters.waiting; i++) {
@@ -308,7 +407,7 @@ void read_taken(struct pipeline *p, uint32_t file, uint64_t offset, const struct
 				offset == OFFSET_UNKNOWN ? offset : offset / CHUNK_BYTES + i;
 
 			if ((sums->at[i] == p->zero_sum) == zeros)
-				take_chunk(p, sums->at[i], file, index);
+				take_chunk(p, &sources, sums->at[i], file, index);
 		}
 	}
 }
@@ -321,28 +420,108 @@ static bool has_chunk(struct pipeline *p, uint32_t file, uint64_t index)
 	return index < UINT64_MAX / CHUNK_BYTES && index * CHUNK_BYTES < size;
 }
 
+/* Does the chunk, if it is that one of the file, lie where this request's make it lie? */
+static bool in_place(const struct read_request *r, const struct read_request *other, uint32_t file,
+		     uint64_t index)
+{
+	int64_t chunks = (int64_t)(other->sector - r->sector) / SECTORS_PER_CHUNK;
+
+	return other->file == file && other->disk == r->disk && other->base == index + chunks &&
+	       chunks <= READ_AHEAD_CHUNKS && chunks >= -READ_AHEAD_CHUNKS;
+}
+
+/* Was the request made when a call was out that took of this one? */
+static bool for_the_same_call(const struct read_request *r, const struct read_request *other)
+{
+	return other->taker_ns && r->issued_ns >= other->taker_ns &&
+	       r->issued_ns <= other->taken_ns;
+}
+
 /*
- * Where nothing in the request was taken, a request that adjoins it may tell
- * whose it is. Read-ahead comes in runs; a single chunk beside a file's data is
- * more often an indirect block (ext2, ext3) or a folder, unless exactly one
- * chunk of the file is missing between those on both of its sides.
+ * The kernel reads what is missing of its window around what a call asked for;
+ * where most of that is cached, in single chunks.
+ */
+static bool read_ahead(struct pipeline *p, uint32_t request, uint32_t file, uint64_t index)
+{
+	const struct read_request *r = REQUEST_AT(p, request);
+	uint32_t before = p->decided.last, after = r->queue.next;
+
+	for (int i = 0; i < TOGETHER_MAX; i++) {
+		const struct read_request *b = before ? REQUEST_AT(p, before) : NULL;
+		const struct read_request *a = after ? REQUEST_AT(p, after) : NULL;
+
+		if ((b && in_place(r, b, file, index) && for_the_same_call(r, b)) ||
+		    (a && in_place(r, a, file, index) && for_the_same_call(r, a)))
+			return true;
+		before = b ? b->queue.previous : 0;
+		after = a ? a->queue.next : 0;
+	}
+	return false;
+}
+
+/* The nearest request on one side that holds a file's data, if nothing is missing in between. */
+static const struct read_request *known_before(struct pipeline *p, const struct read_request *r)
+{
+	const struct read_request *b = r;
+
+	for (int i = 0; i < TOGETHER_MAX; i++) {
+		uint32_t before = find_end(p, b->disk, b->sector);
+
+		if (!before)
+			return NULL;
+		b = REQUEST_AT(p, before);
+		if (b->file)
+			return b;
+	}
+	return NULL;
+}
+
+static const struct read_request *known_after(struct pipeline *p, const struct read_request *r)
+{
+	const struct read_request *a = r;
+
+	for (int i = 0; i < TOGETHER_MAX; i++) {
+		uint32_t after = find_start(p, a->disk, end_of(a));
+
+		if (!after)
+			return NULL;
+		a = REQUEST_AT(p, after);
+		if (a->file)
+			return a;
+	}
+	return NULL;
+}
+
+/* Which chunk of a request's file would be the first of another one. */
+static uint64_t index_by(const struct read_request *known, const struct read_request *r)
+{
+	return known->base + (int64_t)(r->sector - known->sector) / SECTORS_PER_CHUNK;
+}
+
+/*
+ * Where nothing in the request was taken, those beside it may tell whose it is.
+ * Read-ahead comes in runs; a single chunk beside a file's data is more often
+ * an indirect block (ext2, ext3) or a folder, unless the file lacks exactly what
+ * lies between those on both sides, or only one side is known and it was read
+ * together with what a call took.
  */
 static void infer_from_adjoining(struct pipeline *p, uint32_t request)
 {
-	struct read_request *r = REQUEST_AT(p, request);
-	uint32_t before = find_end(p, r->disk, r->sector);
-	uint32_t after = find_start(p, r->disk, end_of(r));
-	const struct read_request *b = before ? REQUEST_AT(p, before) : NULL;
-	const struct read_request *a = after ? REQUEST_AT(p, after) : NULL;
+	const struct read_request *r = REQUEST_AT(p, request), *known = NULL;
+	const struct read_request *b = known_before(p, r), *a = known_after(p, r);
+	bool single = r->sectors <= SECTORS_PER_CHUNK;
 
-	if (r->sectors <= SECTORS_PER_CHUNK &&
-	    !(a && b && a->file == b->file &&
-	      a->base == b->base + b->sectors / SECTORS_PER_CHUNK + 1))
+	if (b && (end_of(b) == r->sector || (a && single)))
+		known = b;
+	else if (a && a->sector == end_of(r))
+		known = a;
+	if (!known)
 		return;
-	if (b && b->file)
-		belongs(p, request, b->file, b->base + b->sectors / SECTORS_PER_CHUNK, 0);
-	else if (a && a->file)
-		belongs(p, request, a->file, a->base - r->sectors / SECTORS_PER_CHUNK, 0);
+	if (single && a && b && (a->file != b->file || index_by(a, r) != index_by(b, r)))
+		return;
+	if (single && !(a && b) && !read_ahead(p, request, known->file, index_by(known, r)))
+		return;
+	belongs(p, request, known->file, index_by(known, r), 0);
 }
 
 static uint32_t next_taken(struct pipeline *p, uint32_t node)
@@ -365,6 +544,24 @@ static bool unconsumed(struct pipeline *p, uint32_t node, uint32_t file, uint64_
 	return true;
 }
 
+/* It was read ahead if the disk was given it, there, as a file's data. */
+static bool unconsumed_of_old(struct pipeline *p, uint32_t node)
+{
+	const struct read_chunk *c = CHUNK_AT(p, node);
+	const struct read_request *r = REQUEST_AT(p, c->request);
+	const struct stored *s =
+		stored_find(p, r->disk, r->sector + (uint64_t)c->chunk * SECTORS_PER_CHUNK,
+			    c->summed.sum);
+	uint32_t file = s ? file_known(p, s->device, s->inode) : 0;
+
+	if (!s)
+		return false;
+	hint_data(p, r->disk, r->id, c->chunk, CHUNK_UNCONSUMED, REASON_WRITE_CHECKSUM, file,
+		  s->index);
+	hint_refine(p, file, r->issued_ns, DEDUP_NONE);
+	return true;
+}
+
 static void decide_chunk(struct pipeline *p, uint32_t node, uint32_t left, uint32_t right)
 {
 	const struct read_chunk *c = CHUNK_AT(p, node);
@@ -373,6 +570,8 @@ static void decide_chunk(struct pipeline *p, uint32_t node, uint32_t left, uint3
 	const struct read_request *request = REQUEST_AT(p, c->request);
 
 	p->counters.reads_unwanted++;
+	if (unconsumed_of_old(p, node))
+		return;
 	if (l && r && l->file == r->file && r->index - l->index < r->chunk - l->chunk)
 		l = r = NULL; /* between them the file has nothing */
 	if (l && unconsumed(p, node, l->file, l->index + (c->chunk - l->chunk)))

@@ -15,6 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/matching.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/reports.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 /* "Here", in place of a folder's descriptor: the same for both ABIs. */
@@ -153,33 +158,81 @@ static void complete_prefix(struct pipeline *p, uint32_t folder)
 		p->only = name_new(p, &path);
 }
 
-void folder_told(struct pipeline *p, uint32_t process, const struct text *text)
+static uint32_t folder_name(struct pipeline *p, uint32_t process)
+{
+	uint32_t folder = PROCESS_AT(p, process)->folder;
+
+	return folder ? FOLDER_AT(p, folder)->name : 0;
+}
+
+static uint32_t own_folder(struct pipeline *p, uint32_t process)
 {
 	struct process *q = PROCESS_AT(p, process);
-	struct path path;
 
-	if (!p->options.only || !is_absolute(text) || !resolve(p, 0, text, &path))
+	if (q->folder)
+		return q->folder;
+	q->folder = take_node(p, &p->folders);
+	if (q->folder)
+		FOLDER_AT(p, q->folder)->holders = 1;
+	return q->folder;
+}
+
+void folder_left(struct pipeline *p, uint32_t process)
+{
+	uint32_t folder = PROCESS_AT(p, process)->folder;
+
+	PROCESS_AT(p, process)->folder = 0;
+	if (!folder || --FOLDER_AT(p, folder)->holders)
 		return;
-	name_release(p, q->folder);
-	q->folder = name_new(p, &path);
-	complete_prefix(p, q->folder);
+	name_release(p, FOLDER_AT(p, folder)->name);
+	pool_give(&p->folders, folder);
 }
 
 void folder_changed(struct pipeline *p, uint32_t process, uint32_t name)
 {
-	struct process *q = PROCESS_AT(p, process);
+	uint32_t folder;
 
+	if (name == folder_name(p, process))
+		return;
+	folder = own_folder(p, process);
+	if (!folder)
+		return;
 	name_hold(p, name);
-	name_release(p, q->folder);
-	q->folder = name;
+	name_release(p, FOLDER_AT(p, folder)->name);
+	FOLDER_AT(p, folder)->name = name;
 }
 
-void process_inherits(struct pipeline *p, uint32_t parent, uint32_t child)
+void folder_told(struct pipeline *p, uint32_t process, const struct text *text)
+{
+	struct path path;
+	uint32_t name;
+
+	if (!p->options.only || !is_absolute(text) || !resolve(p, 0, text, &path))
+		return;
+	name = name_new(p, &path);
+	folder_changed(p, process, name);
+	name_release(p, name);
+	complete_prefix(p, folder_name(p, process));
+}
+
+static void share_folder(struct pipeline *p, uint32_t parent, uint32_t child)
+{
+	uint32_t folder = p->options.only ? own_folder(p, parent) : 0;
+
+	PROCESS_AT(p, child)->folder = folder;
+	if (folder)
+		FOLDER_AT(p, folder)->holders++;
+}
+
+void process_inherits(struct pipeline *p, uint32_t parent, uint32_t child, bool same_folder)
 {
 	const struct process *from = PROCESS_AT(p, parent);
 	struct process *to = PROCESS_AT(p, child);
 
-	folder_changed(p, child, from->folder);
+	if (same_folder)
+		share_folder(p, parent, child);
+	else
+		folder_changed(p, child, folder_name(p, parent));
 	to->encrypts = from->encrypts;
 	to->copies = from->copies;
 	to->copies_matched = from->copies_matched;
@@ -189,7 +242,7 @@ void process_inherits(struct pipeline *p, uint32_t parent, uint32_t child)
 static uint32_t folder_of(struct pipeline *p, const struct call_state *call, int which)
 {
 	const struct argument *arguments = call_table[call->call].arguments;
-	uint32_t here = PROCESS_AT(p, call->process)->folder, open_file;
+	uint32_t here = folder_name(p, call->process), open_file;
 	int path = -1, fd;
 
 	for (int seen = -1; seen < which && ++path < 6;)
@@ -255,6 +308,7 @@ void open_file_told(struct pipeline *p, uint32_t open_file, const struct text *t
 	uint32_t name = 0;
 	struct path path;
 
+	traffic_path(p, OPEN_FILE_AT(p, open_file)->file, text);
 	if (p->options.only && is_absolute(text) && resolve(p, 0, text, &path)) {
 		names |= selected(p, &path);
 		name = name_new(p, &path);

@@ -7,6 +7,8 @@
  * reconstructed, which is why they are options. A file that grows leaves behind
  * when its class changed, so that a request has the class of its own time.
  */
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 uint8_t size_class(const struct pipeline_options *options, uint64_t size)

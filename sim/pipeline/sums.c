@@ -6,6 +6,7 @@
  * content by the million (zeros) costs one probe like any other.
  */
 #include "sim/pipeline/state.h"
+#include "sim/pipeline/sums.h"
 
 static struct summed *summed_at(const struct pool *pool, uint32_t node)
 {
@@ -16,6 +17,24 @@ static struct summed *summed_at(const struct pool *pool, uint32_t node)
 static uint32_t hash_sum(uint64_t sum)
 {
 	return sum ^ sum >> 32;
+}
+
+void sums_prefetch(const struct table *table, const struct words *sums)
+{
+	for (uint32_t i = 0; i < sums->count; i++)
+		table_prefetch(table, hash_sum(sums->at[i]));
+}
+
+/* Where another sum is in the slot, it is that one's: no harm. */
+void sums_prefetch_nodes(const struct table *table, const struct pool *pool,
+			 const struct words *sums)
+{
+	for (uint32_t i = 0; i < sums->count; i++) {
+		uint32_t node = table->slot[hash_sum(sums->at[i]) & table->mask].node;
+
+		if (node)
+			__builtin_prefetch(summed_at(pool, node));
+	}
 }
 
 uint32_t sums_find(const struct table *table, const struct pool *pool, uint64_t sum)

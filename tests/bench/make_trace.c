@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A synthetic stream for `make bench`: make_trace EVENTS >T.pcap
+ * A synthetic stream for `make bench`: make_trace EVENTS [NS [FILES]] >T.pcap
  *
  * The mix of a file server: calls that write and read a few chunks of files
  * in turn, the disk requests that follow, metadata among them. Every write's
  * checksums come to the disk once, every read's are read back, so that the
- * pipeline does its real work. The same EVENTS give the same bytes.
+ * pipeline does its real work. An event comes NS nanoseconds after the one
+ * before (1500), FILES is how many files there are (1000). The same arguments
+ * give the same bytes.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,19 +18,20 @@
 #include "capture/source.h"
 
 #define FILES	    1000
+#define EVENT_NS    1500
 #define CHUNKS_EACH 8
 #define PER_ROUND   6
 
 struct maker {
 	struct sink *sink;
-	uint64_t seq, time_ns, id, round;
+	uint64_t seq, time_ns, id, round, event_ns;
 	uint64_t sums[CHUNKS_EACH];
 };
 
 static void emit(struct maker *m, struct event *e)
 {
 	e->seq = ++m->seq;
-	e->time_ns = m->time_ns += 1500;
+	e->time_ns = m->time_ns += m->event_ns;
 	if (sink_write(m->sink, e, 1))
 		exit(1);
 }
@@ -53,9 +56,13 @@ static struct event call(struct maker *m, enum event_kind kind, enum call call)
 
 static void open_file(struct maker *m, uint64_t file)
 {
+	char path[64];
 	struct event e;
 
 	event_init(&e, EVENT_INSIGHT);
+	e.insight.path.at = path;
+	e.insight.path.count = snprintf(path, sizeof(path), "/data/folder-%d/file-%" PRIu64,
+					(int)(file % 100), file);
 	e.pid = e.tid = 100 + m->round % 8;
 	e.insight.number = call_number(ABI_LINUX64, CALL_fstat);
 	e.insight.fd = 3;
@@ -100,14 +107,16 @@ static void request(struct maker *m, uint64_t sector, const uint64_t *sums, uint
 int main(int argc, char **argv)
 {
 	uint64_t events = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+	uint64_t files = argc > 3 ? strtoull(argv[3], NULL, 10) : FILES;
 	struct maker m = {.sink = stream_create(STDOUT_FILENO, "standard output")};
 
-	if (!events || !m.sink) {
-		fprintf(stderr, "usage: make_trace EVENTS >T.pcap\n");
+	m.event_ns = argc > 2 ? strtoull(argv[2], NULL, 10) : EVENT_NS;
+	if (!events || !files || !m.sink) {
+		fprintf(stderr, "usage: make_trace EVENTS [NS [FILES]] >T.pcap\n");
 		return 2;
 	}
 	for (m.round = 0; m.seq + PER_ROUND < events; m.round++) {
-		uint64_t file = m.round % FILES, metadata = m.round * 0x9e3779b97f4a7c15u;
+		uint64_t file = m.round % files, metadata = m.round * 0x9e3779b97f4a7c15u;
 
 		for (int i = 0; i < CHUNKS_EACH; i++)
 			m.sums[i] = (m.round * CHUNKS_EACH + i + 1) * 0xbf58476d1ce4e5b9u;

@@ -51,7 +51,7 @@ exits() {
 check "a report is written" "$SKY" report $demo -o "$T/a.html"
 check "it is well-formed and refers to nothing outside" sound "$T/a.html"
 check "it has a headline" has "$T/a.html" "of the reads instead of"
-check "it has four pictures" [ "$(grep -c '<svg' "$T/a.html")" -eq 4 ]
+check "it has five pictures" [ "$(grep -c '<svg' "$T/a.html")" -eq 5 ]
 "$SKY" report $demo -o "$T/b.html"
 check "the same trace gives the same bytes" cmp "$T/a.html" "$T/b.html"
 

@@ -62,10 +62,7 @@ workload fileserver --operations 1500 --files 500
 workload webserver --operations 5000
 workload oltp --operations 4000
 workload write-wait-delete --size 20M --files 20 --wait 1
-# Context read-ahead fetches single chunks, and one with data on one side only is no proof.
-BOUND=2
 workload random-reads --file-size 16M --operations 3000
-BOUND=1
 workload random-writes --file-size 16M --operations 3000
 workload sequential-reads --file-size 16M --operations 4096
 workload sequential-writes --file-size 16M --operations 4096

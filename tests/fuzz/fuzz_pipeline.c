@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "common/fnv1a.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/state.h"
 #include "tests/random_event.h"
 
@@ -183,6 +185,10 @@ static void make_entry(struct world *w, struct event *e, unsigned thread)
 	entry->number = call_number(abi, call);
 	for (int i = 0; i < 6; i++)
 		entry->argument[i] = one_in(w, 3) ? offset(w) : below(w, 8);
+	if (call_magic_argument(abi, call) && one_in(w, 4)) {
+		entry->argument[call_magic_argument(abi, call)] = CLASS_MAGIC;
+		entry->argument[call_magic_argument(abi, call) + 1] = below(w, CLASS_COUNT + 2);
+	}
 	entry->path = path(w);
 	entry->path2 = path(w);
 	entry->lengths = (struct words){w->dice->words[0], below(w, 4)};
@@ -464,7 +470,7 @@ static void end_all(struct world *w)
 
 /*
  * What may be left when everything has ended: frames of memory that keep their
- * identity until they are used again, and their files; where there are no
+ * identity until they are used again, and their files; what is known of disks; where there are no
  * pids, children that never were heard of, and what is theirs.
  */
 static bool may_remain(const struct world *w, const char *table)
@@ -472,7 +478,8 @@ static bool may_remain(const struct world *w, const char *table)
 	static const char *const aged[] = {
 		"written",  "live_sums", "remembered_sums", "by_chunk",	 "requests",  "in_flight",
 		"by_start", "by_end",	 "read_chunks",	    "read_sums", "copy_sums", "copy_table"};
-	static const char *const kept[] = {"frames", "by_frame", "files", "by_identity"};
+	static const char *const kept[] = {"frames", "by_frame", "files",    "by_identity",
+					   "stored", "journals", "raw_disks"};
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
 		if (!strcmp(kept[i], table))

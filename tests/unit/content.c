@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "capture/calls.h"
+#include "sim/pipeline/files.h"
+#include "sim/pipeline/process.h"
+#include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
 
 #define CHUNKS 1000u

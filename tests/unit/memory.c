@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 
+#include "capture/calls.h"
 #include "sim/pipeline/state.h"
 
 #define ROUND_CHUNKS 64

@@ -141,7 +141,10 @@ Test(ring, survives_a_killed_producer)
 	ring_free(ring);
 }
 
-/* The consumer makes the ring and forks a producer, whose last answer comes through the pipe. */
+/*
+ * The consumer makes the ring and forks a producer. Through the pipe comes a 0 once
+ * both are at work, and then the producer's last answer.
+ */
 static void consume_until_killed(int answer)
 {
 	struct ring *ring = ring_new(RING_BYTES);
@@ -157,12 +160,14 @@ static void consume_until_killed(int answer)
 	}
 	while (i < 1000)
 		i += take(ring, i);
-	pause();
+	if (write(answer, &rc, sizeof(rc)) == sizeof(rc))
+		pause();
+	_exit(1);
 }
 
 Test(ring, tells_the_producer_that_its_consumer_was_killed)
 {
-	int answer[2], rc = 0;
+	int answer[2], rc = 1;
 	pid_t consumer;
 
 	cr_assert_eq(pipe(answer), 0);
@@ -170,7 +175,8 @@ Test(ring, tells_the_producer_that_its_consumer_was_killed)
 	if (!consumer)
 		consume_until_killed(answer[1]);
 	close(answer[1]);
-	usleep(20000);
+	cr_assert_eq(read(answer[0], &rc, sizeof(rc)), sizeof(rc));
+	cr_assert_eq(rc, 0);
 	kill(consumer, SIGKILL);
 	wait_for(consumer);
 	cr_assert_eq(read(answer[0], &rc, sizeof(rc)), sizeof(rc));

@@ -6,6 +6,7 @@
  *   id=1 chunk=0-3 data class=4 inode=12 reason=write-checksum known_ns=5000
  *   id=2 chunk=0   metadata class=5 dedup=unique reason=exclusion
  *   outstanding=0 table_entries=0
+ *   blocks_born=3 blocks_cut=1 blocks_lived_ns=5000	(sim/block_lives.h; all lifetimes added up)
  *
  * A first line "#! only=PREFIX" selects files.
  *
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "capture/source.h"
+#include "sim/block_lives.h"
 #include "sim/pipeline/pipeline.h"
 
 #define SCENARIOS "tests/data/scenarios/*.events"
@@ -32,6 +34,8 @@ struct scenario {
 	FILE *file;
 	int line;
 	struct pipeline *pipeline;
+	struct block_lives *lives;
+	uint64_t lived_ns;
 	struct event hints[HINTS_MAX];
 	bool expected[HINTS_MAX];
 	size_t count;
@@ -44,6 +48,13 @@ static void take_hints(void *context, const struct event *hints, size_t count)
 	cr_assert(s->count + count <= HINTS_MAX, "%s: too many hints", s->path);
 	memcpy(s->hints + s->count, hints, count * sizeof(*hints));
 	s->count += count;
+}
+
+static void take_life(void *context, const struct life *life)
+{
+	struct scenario *s = context;
+
+	s->lived_ns += life->chunks * life->lifetime_ns;
 }
 
 static bool next_line(struct scenario *s, char **line, size_t *room)
@@ -227,10 +238,32 @@ static void expect_hints(struct scenario *s, const struct word *words, size_t co
 		expect_hint(s, words, count, chunk);
 }
 
+static uint64_t counter_of(const struct scenario *s, const char *name)
+{
+	const struct life_counts *lives = block_lives_counts(s->lives, 0);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} blocks[] = {
+		{"blocks_born", lives->born},
+		{"blocks_overwritten", lives->ended[LIFE_OVERWRITTEN]},
+		{"blocks_cut", lives->ended[LIFE_CUT]},
+		{"blocks_deleted", lives->ended[LIFE_DELETED]},
+		{"blocks_ended_found", lives->ended_found},
+		{"blocks_unplaced_bytes", block_lives_unplaced(s->lives)},
+		{"blocks_lived_ns", s->lived_ns},
+	};
+
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++)
+		if (!strcmp(blocks[i].name, name))
+			return blocks[i].value;
+	return pipeline_counter(s->pipeline, name);
+}
+
 static void expect_counters(struct scenario *s, const struct word *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint64_t got = pipeline_counter(s->pipeline, words[i].name);
+		uint64_t got = counter_of(s, words[i].name);
 
 		cr_expect(got == number_of(s, words[i].value), "%s:%d: %s should be %s, but is %lu",
 			  s->path, s->line, words[i].name, words[i].value, got);
@@ -291,9 +324,12 @@ ParameterizedTest(struct path *path, scenarios, come_out_as_expected)
 		options.only = only;
 	rewind(s.file);
 	s.pipeline = pipeline_new(&options, take_hints, &s);
-	cr_assert(s.pipeline);
+	s.lives = block_lives_new(take_life, &s);
+	cr_assert(s.pipeline && s.lives);
+	pipeline_observe(s.pipeline, &block_lives_observer, s.lives);
 	run(&s);
 	check(&s);
 	pipeline_free(s.pipeline);
+	block_lives_free(s.lives);
 	fclose(s.file);
 }
