@@ -27,6 +27,7 @@
 
 #include "capture/calls.h"
 #include "capture/host/mapped.h"
+#include "capture/host/page_key.h"
 #include "common/error.h"
 #include "common/fnv1a.h"
 
@@ -153,14 +154,12 @@ void mapped_end(struct tracer *tracer)
 
 static uint64_t key_of(const struct file *file, uint64_t index)
 {
-	uint64_t key = (file->inode ^ file->device << 40) * 0x9e3779b97f4a7c15u;
-
-	return ((key ^ key >> 29) + index) * 0x9e3779b97f4a7c15u | 1;
+	return page_key(file->device, file->inode, index);
 }
 
 static struct told_page *told_of(struct mapped *mapped, uint64_t key)
 {
-	return &mapped->told[key >> 40 & (TOLD_PAGES - 1)];
+	return &mapped->told[page_slot(key, TOLD_PAGES)];
 }
 
 static uint64_t frame_flags(const struct mapped *mapped, uint64_t frame)

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "capture/calls.h"
+#include "capture/host/page_key.h"
 #include "capture/host/page_look.h"
 #include "common/fnv1a.h"
 
@@ -88,14 +89,12 @@ void look_free(struct look *look)
 
 static uint64_t key_of(const struct watched_file *file, uint64_t index)
 {
-	uint64_t key = (file->inode ^ file->device << 40) * 0x9e3779b97f4a7c15u;
-
-	return ((key ^ key >> 29) + index) * 0x9e3779b97f4a7c15u | 1;
+	return page_key(file->device, file->inode, index);
 }
 
 static struct told *told_of(struct look *look, uint64_t key)
 {
-	return &look->told[key >> 40 & (TOLD_PAGES - 1)];
+	return &look->told[page_slot(key, TOLD_PAGES)];
 }
 
 static struct told_sum *told_sum_of(struct look *look, uint64_t sum)
