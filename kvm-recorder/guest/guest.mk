@@ -3,7 +3,7 @@
 # What runs inside a guest, or in a program that is recorded on the host: needs
 # nothing but libc (of common/, headers that need no more), so that a guest can build it too.
 #
-# make guest      build/libskyguest.a, build/libskyguest.so, build/skytag, build/libskytag.so
+# make guest      build/libskyguest.a, build/libskyguest.so, build/skytag, build/libskytag.so, build/skyrun
 # make install-guest   header, libraries, skyguest.pc, manual pages
 
 GUEST := kvm-recorder/guest
@@ -39,10 +39,15 @@ $(BUILD)/skytag: $(BUILD)/$(GUEST)/skytag.o $(TAG_OBJECTS)
 $(BUILD)/libskytag.so: $(TAG_SHIM) $(TAG_OBJECTS) $(BUILD)/libskyguest.a
 	$(CC) -shared -pthread -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^ -ldl
 
+# Without libraries, for guests that have none.
+$(BUILD)/$(GUEST)/skyrun.o: GUEST_CFLAGS += -DSKYRUN_VERSION='"$(VERSION)"'
+$(BUILD)/skyrun: $(BUILD)/$(GUEST)/skyrun.o
+	$(CC) -static -o $@ $^
+
 # The unit tests call the library, too.
 $(BUILD)/tests/unit/suite: $(BUILD)/libskyguest.a $(TAG_OBJECTS)
 
-guest: $(GUEST_LIBRARIES) $(GUEST_TAG)
+guest: $(GUEST_LIBRARIES) $(GUEST_TAG) $(BUILD)/skyrun
 all: guest
 
 # One page a source; the other functions that its NAME section names are links to it.
@@ -52,7 +57,7 @@ $(BUILD)/guest-man/%: $(GUEST)/%.in
 install-guest: guest $(BUILD)/skyguest.pc $(GUEST_PAGES)
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/bin \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3
-	install -m755 $(BUILD)/skytag $(DESTDIR)$(PREFIX)/bin/
+	install -m755 $(BUILD)/skytag $(BUILD)/skyrun $(DESTDIR)$(PREFIX)/bin/
 	install -m644 $(BUILD)/libskytag.so $(DESTDIR)$(PREFIX)/lib/
 	install -m644 $(GUEST)/skyguest.h $(DESTDIR)$(PREFIX)/include/
 	install -m644 $(BUILD)/libskyguest.a $(BUILD)/libskyguest.so.0 $(DESTDIR)$(PREFIX)/lib/

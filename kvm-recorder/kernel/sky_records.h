@@ -148,7 +148,10 @@ struct sky_switch_record {
 	__u32 padding;
 };
 
-/* cpu is the parent's; a new thread has its parent's space. */
+/*
+ * cpu is the parent's; a new thread has its parent's space. child_pid is 0 where
+ * the child is there before its parent's call has returned.
+ */
 struct sky_fork_record {
 	struct sky_record record;
 	struct sky_cpu cpu;

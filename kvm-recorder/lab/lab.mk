@@ -3,7 +3,7 @@
 # The emulated host: `make lab-up` makes it ready, `make lab-shell` starts it with a shell,
 # `make lab-check` runs its tests (TESTS="disk ..." some of them).
 
-lab-up: $(SKY)
+lab-up: $(SKY) $(BUILD)/skyrun
 	@LAB=1 tests/need-packages "$(MAKE)"
 	kvm-recorder/lab/up $(BUILD)
 

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
+#include <uapi/asm/prctl.h>
 
 #include "kvm_cache_regs.h"
 #include "x86.h"
@@ -61,6 +62,7 @@ static const struct sky_rule rules[] = {
 	[89] = {.path = 1}, /* readlink */
 	[101] = {.kind = SKY_RULE_PTRACE}, /* ptrace */
 	[157] = {.kind = SKY_RULE_PRCTL}, /* prctl */
+	[158] = {.kind = SKY_RULE_ARCH_PRCTL}, /* arch_prctl */
 	[208] = {.kind = SKY_RULE_EVENTS}, /* io_getevents */
 	[209] = {.kind = SKY_RULE_SUBMIT}, /* io_submit */
 	[217] = {.fd = 1, .kind = SKY_RULE_FORGET}, /* getdents64 */
@@ -482,6 +484,11 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 		return false;
 	case SKY_RULE_UNCOVERED:
 		sky_count(sky->vm, SKY_COUNT_uncovered);
+		break;
+	case SKY_RULE_ARCH_PRCTL:
+		/* It returns with another thread pointer than it was made with. */
+		if (call->argument[0] == ARCH_SET_FS && call->argument[1] < BIT_ULL(47))
+			call->fs_base = call->argument[1];
 		break;
 	case SKY_RULE_FORK:
 		sky_fork_begin(sky, process, call);

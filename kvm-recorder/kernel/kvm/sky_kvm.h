@@ -132,6 +132,7 @@ struct sky_fork {
 	bool watched; /* for an unknown space: counted in watchers */
 	bool found; /* the space is known */
 	bool told; /* the parent's call has returned, or will not */
+	bool recorded;
 	u64 since_ns;
 	u64 rip, stack, fs_base; /* where a child begins */
 	u64 flags; /* of clone */
@@ -232,6 +233,7 @@ enum sky_rule_kind {
 	SKY_RULE_MAP,
 	SKY_RULE_SECCOMP,
 	SKY_RULE_PRCTL,
+	SKY_RULE_ARCH_PRCTL,
 	SKY_RULE_PTRACE,
 	SKY_RULE_SUBMIT,
 	SKY_RULE_EVENTS,
@@ -374,8 +376,8 @@ void sky_reads_free(struct sky_process *process);
 /* sky_record.c */
 void sky_cpu_now(struct sky_vcpu *sky, struct sky_cpu *cpu, u64 stack, u32 pid, u32 tid);
 /*
- * Puts the record `from` of `fixed` bytes, with `parts` behind it, each filled up
- * to a multiple of eight bytes, onto the virtual CPU's ring.
+ * Puts the record `from` of `fixed` bytes, with `parts` behind it, one after the
+ * other, onto the virtual CPU's ring.
  */
 struct sky_part {
 	const void *at;

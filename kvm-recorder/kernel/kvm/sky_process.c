@@ -305,7 +305,7 @@ lost:
 	sky_count(sky->vm, SKY_COUNT_children_lost);
 }
 
-static void fork_record(struct sky_vcpu *sky, const struct sky_fork *fork)
+static void fork_record(struct sky_vcpu *sky, struct sky_fork *fork)
 {
 	struct sky_fork_record record = {
 		.cpu = fork->parent,
@@ -317,13 +317,15 @@ static void fork_record(struct sky_vcpu *sky, const struct sky_fork *fork)
 		.child_tid = fork->child_pid,
 	};
 
+	fork->recorded = true;
 	sky_record_put(sky, SKY_RECORD_FORK, &record, sizeof(record), NULL, 0);
 }
 
 /* Both sides are heard of. */
 static void fork_done(struct sky_vcpu *sky, struct sky_fork *fork)
 {
-	fork_record(sky, fork);
+	if (!fork->recorded)
+		fork_record(sky, fork);
 	fork_free(sky->vm, fork);
 }
 
@@ -493,13 +495,15 @@ static void child_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sky_
 	struct sky_process *child = fork->process;
 
 	process_list(sky, child, cpu->space, cpu->stack);
+	if (fork->told)
+		child->pid = fork->child_pid;
+	/* Before all that the child does; where it ran first its number is not known yet. */
+	fork_record(sky, fork);
 	cpu->pid = child->pid;
 	cpu->tid = child->pid;
 	sky_record_monitor(sky, cpu, true, SKY_WHY_CHILD);
-	if (fork->told) {
-		child->pid = fork->child_pid;
+	if (fork->told)
 		fork_done(sky, fork);
-	}
 }
 
 /* The old space is gone, but where the process was another one's guest in it. */

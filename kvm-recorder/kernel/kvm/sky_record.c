@@ -34,7 +34,8 @@ void sky_record_put(struct sky_vcpu *sky, u16 kind, void *from, u32 fixed,
 	u64 id;
 
 	for (i = 0; i < count; i++)
-		length += ALIGN(parts[i].bytes, 8);
+		length += parts[i].bytes;
+	length = ALIGN(length, 8);
 	rcu_read_lock();
 	ring = sky_source_ring(&sky->source);
 	to = ring ? (struct sky_cpu_record *)sky_ring_reserve(ring, length, &id) : NULL;
@@ -44,7 +45,7 @@ void sky_record_put(struct sky_vcpu *sky, u16 kind, void *from, u32 fixed,
 	       fixed - sizeof(struct sky_record));
 	for (i = 0; i < count; i++) {
 		memcpy((char *)to + place, parts[i].at, parts[i].bytes);
-		place += ALIGN(parts[i].bytes, 8);
+		place += parts[i].bytes;
 	}
 	to->record.kind = kind;
 	to->record.vcpu = sky->vcpu->vcpu_id;
