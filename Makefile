@@ -84,14 +84,14 @@ deps:
 unit: $(BUILD)/tests/unit/suite $(SKY)
 	tests/run-unit $(BUILD)
 
-e2e: $(SKY) $(BUILD)/tests/bench/make_trace
+e2e: $(SKY) guest $(BUILD)/tests/bench/make_trace
 	tests/run-e2e $(BUILD)
 
 # A machine without the packages gets them first, where it may.
 check:
 	@tests/need-packages "$(MAKE)"
 	@$(MAKE) --no-print-directory check-built
-check-built: $(SKY) $(BUILD)/tests/bench/make_trace $(BUILD)/tests/unit/suite $(FUZZERS)
+check-built: $(SKY) guest $(BUILD)/tests/bench/make_trace $(BUILD)/tests/unit/suite $(FUZZERS)
 	tests/run-all $(BUILD)
 
 demo:
