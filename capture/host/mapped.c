@@ -27,6 +27,7 @@
 
 #include "capture/calls.h"
 #include "capture/host/mapped.h"
+#include "capture/host/page_insight.h"
 #include "capture/host/page_key.h"
 #include "common/error.h"
 #include "common/fnv1a.h"
@@ -271,25 +272,15 @@ static void emit_pages(struct tracer *tracer, struct thread *thread, const struc
 		       uint64_t index, enum call call, const uint64_t *sums, unsigned count)
 {
 	const struct file *file = &mapping->file;
-	unsigned first = 0;
 	struct event event;
 
-	while (count && !sums[count - 1])
-		count--;
-	while (first < count && !sums[first])
-		first++;
-	if (first == count)
+	if (!page_insight(&event, call, index, sums, count))
 		return;
-	event_init(&event, EVENT_INSIGHT);
-	event.insight.number = call_number(ABI_LINUX64, call);
-	event.insight.fd = -1;
 	event.insight.device = file->device;
 	event.insight.inode = file->inode;
 	event.insight.links = file->links;
 	event.insight.size = file->size;
 	event.insight.mode = file->mode;
-	event.insight.file_offset = (index + first) * CHUNK_BYTES;
-	event.insight.sums = (struct words){.at = sums + first, .count = count - first};
 	emit_event(tracer, thread, &event);
 }
 

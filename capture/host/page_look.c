@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "capture/calls.h"
+#include "capture/host/page_insight.h"
 #include "capture/host/page_key.h"
 #include "capture/host/page_look.h"
 #include "common/fnv1a.h"
@@ -193,25 +194,15 @@ static void cached_pages(const struct watched_file *file, uint64_t first, unsign
 static void emit(struct look *look, const struct watched_file *file, const struct stat *facts,
 		 enum call call, uint64_t index, const uint64_t *sums, unsigned count)
 {
-	unsigned first = 0;
 	struct event event;
 
-	while (count && sums[count - 1] == SUM_UNKNOWN)
-		count--;
-	while (first < count && sums[first] == SUM_UNKNOWN)
-		first++;
-	if (first == count)
+	if (!page_insight(&event, call, index, sums, count))
 		return;
-	event_init(&event, EVENT_INSIGHT);
-	event.insight.number = call_number(ABI_LINUX64, call);
-	event.insight.fd = -1;
 	event.insight.device = file->device;
 	event.insight.inode = file->inode;
 	event.insight.links = facts->st_nlink;
 	event.insight.size = facts->st_size;
 	event.insight.mode = facts->st_mode;
-	event.insight.file_offset = (index + first) * CHUNK_BYTES;
-	event.insight.sums = (struct words){.at = sums + first, .count = count - first};
 	pthread_mutex_lock(&look->output->lock);
 	event.time_ns = monotonic_ns();
 	/* It fails when the recording has broken off, which the collector has said. */
