@@ -17,38 +17,10 @@ classified() {
 }
 dump() { "$SKY" dump --kinds "$1" "$T/t.h5"; }
 
-# guest SCRIPT: boots one that runs it, with the recorded disk; its process is in $guest
-guest() {
-	cp "$1" "$T/script"
-	(cd "$T" && echo script | cpio -o -H newc --quiet) | cat "$SHARE/guest.cpio" - >"$T/initramfs"
-	cp "$SHARE/vmlinux" "$T/vmlinux" # QEMU maps it, which the shared folder doesn't allow
-	timeout -s KILL 150 qemu-system-x86_64 -name sky -M microvm,pit=off,pic=off,rtc=off,isa-serial=on \
-		-accel kvm -cpu host -m 256 -smp 2 -display none -nodefaults -no-user-config -no-reboot \
-		-serial "file:$T/console" -monitor none -kernel "$T/vmlinux" -initrd "$T/initramfs" \
-		-drive file=/dev/mapper/sky0,format=raw,if=none,id=disk,cache=none -device virtio-blk-device,drive=disk \
-		-append "console=ttyS0 panic=-1 reboot=t mitigations=off nopti nokaslr quiet" </dev/null &
-	guest=$!
-}
-
-# record: from when this returns
-record() {
-	local tries=0
-	until "$SKY" record --kvm list --json | jq -e '.machines[0].vcpus == 2' >/dev/null; do
-		sleep 0.1
-		tries=$((tries + 1))
-		[ $tries -lt 100 ] || return 1
-	done
-	env --default-signal=INT "$SKY" record --kvm sky --disk vm1 -o "$T/t.h5" 2>"$T/record.log" &
-	recorder=$!
-}
-
 trap 'cp "$T"/t.h5* "$T/console" "$SHARE/results/"' EXIT # to be looked at where something is wrong
 refuses "skyrun says where there is no Sky" 1 "there is no Sky below" "$SHARE/bin/skyrun" true
 load_modules sky dm-sky kvm kvm-amd || exit 1
-truncate -s 64M "$T/image"
-loop=$(losetup -f --show "$T/image")
-mkfs.ext4 -q -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$loop"
-echo "0 $(blockdev --getsz "$loop") sky $loop 0 vm1" | dm create sky0
+make_disk 64M
 
 # 512 chunks, 8 times 2, and 256 that are read first
 cat >"$T/work" <<'END'
@@ -67,14 +39,7 @@ mount -t ext4 /dev/vda /mnt || exit 1
 skyrun sh /tmp/work || exit 1
 umount /mnt
 END
-guest "$T/work"
-check "the guest can be recorded" record
-wait $guest
-wait "$recorder"
-holds "the guest's end ends the recording well" "$? == 0"
-cat "$T/record.log"
-check "the guest did its work" grep -q "guest: status 0" "$T/console"
-[ $STATUS -eq 0 ] || cat "$T/console"
+check "a guest is recorded, and its end ends the recording" recorded t "$T/work"
 
 holds "nothing is lost" "$(info .lost_events) + $(info .missing_seqs) == 0"
 holds "there are calls" "$(info '.kinds.entry // 0') > 0"
@@ -87,7 +52,7 @@ holds "the calls wrote what the programs did" "$(classified .paper.data_chunks_w
 holds "what the calls wrote is found at the disk" \
 	"$(classified .paper.data_chunks_found) >= 0.99 * $(classified .paper.data_chunks_written)"
 holds "so is what they read" "$(classified '[.by_class[] | select(.what == "data") | .read_chunks] | add') >= 512"
-dm remove sky0
+remove_disk
 check "the modules can be unloaded" rmmod kvm-amd kvm dm-sky sky
 kernel_is_well
 finish

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # For scripts that run in the emulated host: `. /mnt/share/tests/lib.sh`.
 # Gives ok/not_ok/skip/check/holds, whose lines end up in the results of this
-# script, $SKY, a folder $T, and load_modules; the script ends with finish.
+# script, $SKY, a folder $T, load_modules, and guests with their recording; the
+# script ends with finish.
 if [ -t 2 ]; then # on a terminal programs show their progress
 	set -o pipefail
 	bash "$0" 2>&1 | cat
@@ -56,6 +57,64 @@ load_modules() {
 
 # device-mapper without udev
 dm() { dmsetup --noudevsync "$@" && dmsetup mknodes; }
+
+# make_disk BYTES: the guests' disk, sky0 for device-mapper and vm1 for the recorder, with an ext4
+make_disk() {
+	rm -f "$T/image"
+	truncate -s "$1" "$T/image"
+	loop=$(losetup -f --show "$T/image")
+	mkfs.ext4 -q -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$loop"
+	echo "0 $(blockdev --getsz "$loop") sky $loop 0 vm1" | dm create sky0
+}
+
+remove_disk() {
+	dm remove sky0
+	losetup -d "$loop"
+}
+
+# guest SCRIPT: boots one that runs it, with the recorded disk as /dev/vda; its process is in $guest.
+# GUEST_VCPUS (2), GUEST_MEMORY (256 MiB), GUEST_SECONDS (150), GUEST_WORDS (of the kernel's command
+# line) and GUEST_DISK (the recorded one) may be set.
+guest() {
+	rm -rf "$T/initramfs.d"
+	mkdir "$T/initramfs.d"
+	cp "$1" "$T/initramfs.d/script"
+	(cd "$T/initramfs.d" && echo script | cpio -o -H newc --quiet) | cat "$SHARE/guest.cpio" - >"$T/initramfs"
+	[ -f "$T/vmlinux" ] || cp "$SHARE/vmlinux" "$T/" # QEMU maps it, which the shared folder doesn't allow
+	timeout -s KILL "${GUEST_SECONDS:-150}" qemu-system-x86_64 -name sky -M microvm,pit=off,pic=off,rtc=off,isa-serial=on \
+		-accel kvm -cpu host -m "${GUEST_MEMORY:-256}" -smp "${GUEST_VCPUS:-2}" \
+		-display none -nodefaults -no-user-config -no-reboot -serial "file:$T/console" -monitor none \
+		-kernel "$T/vmlinux" -initrd "$T/initramfs" \
+		-drive "file=${GUEST_DISK:-/dev/mapper/sky0},format=raw,if=none,id=disk,cache=none" -device virtio-blk-device,drive=disk \
+		-drive "file=$SHARE/root.img,format=raw,if=none,id=root,readonly=on" -device virtio-blk-device,drive=root \
+		-append "console=ttyS0 panic=-1 reboot=t mitigations=off nokaslr quiet ${GUEST_WORDS:-nopti}" </dev/null &
+	guest=$!
+}
+
+# recordable: waits until all virtual CPUs of the guest are there
+recordable() {
+	local tries=0
+	until "$SKY" record --kvm list --json | jq -e ".machines[0].vcpus == ${GUEST_VCPUS:-2}" >/dev/null; do
+		sleep 0.1
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || return 1
+	done
+}
+
+# recorded NAME SCRIPT [OPTION...]: a guest runs the script while its calls and its disk are recorded,
+# with those options, into $T/NAME.h5; what it printed is in $T/console. 0 where all of that went well.
+recorded() {
+	local trace=$T/$1.h5 recorder
+	guest "$2"
+	shift 2
+	recordable || { kill $guest; wait $guest; return 1; }
+	env --default-signal=INT "$SKY" record --kvm sky --disk vm1 "$@" -o "$trace" 2>"$T/record.log" &
+	recorder=$!
+	wait $guest
+	wait $recorder || { cat "$T/record.log"; return 1; }
+	cat "$T/record.log"
+	grep -q "guest: status 0" "$T/console" || { tail -n 20 "$T/console"; return 1; }
+}
 
 # What the kernel complained of; a message's own words may not match.
 kernel_is_well() {
