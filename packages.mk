@@ -19,7 +19,7 @@ FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
 
 # For the emulated host of kvm-recorder/lab: `make deps LAB=1` installs them too.
 LAB_FILES := /usr/bin/qemu-system-x86_64:qemu-system-x86 /bin/busybox:busybox-static /bin/cpio:cpio /sbin/depmod:kmod /sbin/dmsetup:dmsetup \
-	     /usr/bin/patch:patch /usr/lib/linux-kbuild-6.1:linux-headers-amd64 /usr/sbin/make-bcache:bcache-tools
+	     /usr/bin/patch:patch /usr/lib/linux-kbuild-6.1:linux-headers-amd64 /usr/sbin/make-bcache:bcache-tools /usr/bin/lz4:lz4 /usr/bin/ps:procps
 ifdef LAB
 FILES += $(LAB_FILES)
 endif
