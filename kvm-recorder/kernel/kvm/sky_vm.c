@@ -27,6 +27,29 @@
 DEFINE_STATIC_KEY_FALSE(sky_in_use);
 EXPORT_SYMBOL_GPL(sky_in_use);
 
+/* How returns by IRET are seen; a virtual machine takes it over when its monitoring begins. */
+static const char *const exits_names[] = {"iret", "breakpoint", NULL};
+static int exits;
+
+static int exits_set(const char *value, const struct kernel_param *param)
+{
+	int which = sysfs_match_string(exits_names, value);
+
+	if (which < 0)
+		return which;
+	WRITE_ONCE(exits, which);
+	return 0;
+}
+
+static int exits_get(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%s\n", exits_names[READ_ONCE(exits)]);
+}
+
+static const struct kernel_param_ops exits_ops = {.set = exits_set, .get = exits_get};
+module_param_cb(sky_exits, &exits_ops, NULL, 0644);
+MODULE_PARM_DESC(sky_exits, "How a call's end by IRET is seen: iret (default), breakpoint");
+
 static const struct sky_vendor *vendor;
 static struct dentry *debugfs_folder;
 

@@ -46,11 +46,13 @@ holds() {
 	if awk "BEGIN { exit !($2) }" 2>/dev/null; then ok "$1 ($2)"; else not_ok "$1" "$2 does not hold"; fi
 }
 
-# load_modules NAME...: Sky's own, then any of the host kernel's
+# load_modules NAME...: Sky's own, then any of the host kernel's. SKY_EXITS may be set, kvm's sky_exits.
 load_modules() {
-	local module
+	local module words
 	for module in "$@"; do
-		if [ -f "$SHARE/modules/$module.ko" ]; then insmod "$SHARE/modules/$module.ko"
+		words=()
+		[ "$module" != kvm ] || words=(${SKY_EXITS:+"sky_exits=$SKY_EXITS"})
+		if [ -f "$SHARE/modules/$module.ko" ]; then insmod "$SHARE/modules/$module.ko" "${words[@]}"
 		else modprobe -d "$SHARE" "$module"; fi || return 1
 	done
 }
