@@ -177,11 +177,11 @@ static void cpu_of(const struct sky_call *call, struct sky_cpu *cpu)
 	};
 }
 
-static void exit_without_data(struct sky_vcpu *sky, const struct sky_call *call, s64 result,
-			      u16 way)
+static void exit_without_data(struct sky_vcpu *sky, const struct sky_call *call,
+			      const struct sky_cpu *cpu, u16 way)
 {
 	struct sky_exit_record record = {
-		.result = result,
+		.cpu = *cpu,
 		.file_offset = SKY_OFFSET_UNKNOWN,
 		.written_offset = SKY_OFFSET_UNKNOWN,
 		.number = call->number,
@@ -190,26 +190,37 @@ static void exit_without_data(struct sky_vcpu *sky, const struct sky_call *call,
 		.way = way,
 	};
 
-	cpu_of(call, &record.cpu);
 	sky_record_put(sky, SKY_RECORD_EXIT, &record, sizeof(record), NULL, 0);
 }
 
-/* The call that executed a program ends with it, and gave 0. */
-static void call_killed(struct sky_vcpu *sky, struct sky_call *call)
-{
-	bool executed = call->fork && call->fork->exec && call->fork->found;
-
-	exit_without_data(sky, call, 0, executed ? SKY_WAY_IRET : SKY_WAY_KILLED);
-	call_abandon(sky, call);
-}
-
-void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process)
+void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process, const struct sky_fork *but)
 {
 	struct sky_call *call, *next;
+	struct sky_cpu cpu;
 
-	list_for_each_entry_safe(call, next, &sky->vm->calls_by_age, age)
-		if (call->process == process || call->owner == process)
-			call_killed(sky, call);
+	list_for_each_entry_safe(call, next, &sky->vm->calls_by_age, age) {
+		if (call->process != process && call->owner != process)
+			continue;
+		if (but && call->fork == but)
+			continue;
+		cpu_of(call, &cpu);
+		exit_without_data(sky, call, &cpu, SKY_WAY_KILLED);
+		call_abandon(sky, call);
+	}
+}
+
+void sky_call_executed(struct sky_vcpu *sky, const struct sky_fork *exec,
+		       const struct sky_cpu *cpu)
+{
+	struct sky_call *call;
+
+	list_for_each_entry(call, &sky->vm->calls_by_age, age) {
+		if (call->fork == exec) {
+			exit_without_data(sky, call, cpu, SKY_WAY_IRET);
+			call_abandon(sky, call);
+			return;
+		}
+	}
 }
 
 void sky_calls_free(struct sky_vm *vm)
@@ -471,6 +482,7 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 
 	if (!process)
 		return false;
+	sky_fork_seen(sky, process);
 	sky_count(sky->vm, SKY_COUNT_calls);
 	entry_record(sky, call, got);
 	if (call->file && call->rule->writes)

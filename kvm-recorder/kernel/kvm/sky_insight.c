@@ -170,6 +170,9 @@ static bool take_answer(struct sky_vcpu *sky, struct sky_process *process, enum 
 		return !process->unasked;
 	case STEP_PID:
 		process->pid = result;
+		if (process->host)
+			sky_thread_told(process, insight->fs_base, result);
+		sky_fork_seen(sky, process);
 		take_number(sky, process, 39, result);
 		return true;
 	case STEP_TID:
@@ -216,6 +219,9 @@ static u32 wanted(struct sky_process *process, const struct sky_call *call, int 
 	struct sky_file *file;
 	unsigned int i;
 
+	/* A child of vfork() shares its parent's buffer: it is asked what needs none. */
+	if (process->host)
+		return process->pid ? 0 : BIT(STEP_PID);
 	if (!process->pid)
 		return BIT(STEP_PID) | BIT(STEP_TID);
 	if (!sky_thread_id(process, call->fs_base))
@@ -239,9 +245,8 @@ static u32 wanted(struct sky_process *process, const struct sky_call *call, int 
 static bool may_ask(struct sky_vcpu *sky, const struct sky_process *process,
 		    const struct sky_call *call)
 {
-	if (!READ_ONCE(insights) || process->unasked || process->host ||
-	    call->flags & SKY_CALL_COMPAT || call->number == 219 /* restart_syscall */ ||
-	    call->rule->kind == SKY_RULE_SIGRETURN)
+	if (!READ_ONCE(insights) || process->unasked || call->flags & SKY_CALL_COMPAT ||
+	    call->number == 219 /* restart_syscall */ || call->rule->kind == SKY_RULE_SIGRETURN)
 		return false;
 	if (!process->strict)
 		return true;

@@ -275,6 +275,7 @@ void sky_processes_free(struct sky_vm *vm);
 u32 sky_thread_id(const struct sky_process *process, u64 fs_base);
 void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid);
 void sky_fork_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
+void sky_fork_seen(struct sky_vcpu *sky, struct sky_process *process);
 void sky_fork_end(struct sky_vcpu *sky, struct sky_call *call, s64 result);
 int sky_exec_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call,
 		   const char *path, u32 bytes);
@@ -324,8 +325,11 @@ enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, unsigned int leng
  * the beginning of a child.
  */
 bool sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way);
-/* Those under way of a process, and in its space, will not return. */
-void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process);
+/* Those under way of a process, and in its space, will not return; one may be left out. */
+void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process, const struct sky_fork *but);
+/* The call that executed a program returns as that program's beginning. */
+void sky_call_executed(struct sky_vcpu *sky, const struct sky_fork *exec,
+		       const struct sky_cpu *cpu);
 void sky_calls_free(struct sky_vm *vm);
 
 /* False: the space that is loaded is another process's now, for the old one was killed. */

@@ -173,7 +173,7 @@ void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why)
 {
 	struct sky_cpu cpu = {.space = process->space, .pid = process->pid};
 
-	sky_calls_end(sky, process);
+	sky_calls_end(sky, process, NULL);
 	if (process->listed) {
 		process_unlist(sky->vm, process);
 		sky_record_monitor(sky, &cpu, false, why);
@@ -319,6 +319,17 @@ static void fork_record(struct sky_vcpu *sky, struct sky_fork *fork)
 
 	fork->recorded = true;
 	sky_record_put(sky, SKY_RECORD_FORK, &record, sizeof(record), NULL, 0);
+}
+
+/* A child of vfork() runs while its parent waits: before all that it does. */
+void sky_fork_seen(struct sky_vcpu *sky, struct sky_process *process)
+{
+	struct sky_fork *fork = process->host ? process->birth : NULL;
+
+	if (!fork || fork->recorded)
+		return;
+	fork->child_pid = process->pid;
+	fork_record(sky, fork);
 }
 
 /* Both sides are heard of. */
@@ -513,7 +524,7 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 	struct sky_exec_record record = {.old_space = fork->space, .bytes = fork->path_bytes};
 	const struct sky_part name = {fork->path, fork->path_bytes};
 
-	sky_calls_end(sky, process);
+	sky_calls_end(sky, process, fork);
 	list_for_each_entry_safe(guest, next, &process->guests, of_host)
 		sky_process_end(sky, guest, SKY_WHY_VANISHED);
 	if (process->host) {
@@ -539,6 +550,7 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 	record.cpu = *cpu;
 	sky_record_put(sky, SKY_RECORD_EXEC, &record, offsetof(struct sky_exec_record, name),
 		       &name, 1);
+	sky_call_executed(sky, fork, cpu);
 	fork_free(sky->vm, fork);
 }
 
