@@ -133,9 +133,9 @@ static const char *take_exit(const struct sky_record *record, struct rest *rest,
 	take_cpu(&r->cpu, event);
 	exit->abi = r->abi;
 	exit->number = call_number_of(r->number, r->flags);
-	exit->carry = r->carry != 0;
-	/* FreeBSD returns a positive errno and sets the carry flag */
-	exit->result = r->abi == ABI_FREEBSD64 && r->carry ? (__s64) - (__u64)r->result : r->result;
+	/* FreeBSD returns a positive errno and sets the carry flag; in Linux that means nothing */
+	exit->carry = r->abi == ABI_FREEBSD64 && r->carry;
+	exit->result = exit->carry ? (__s64) - (__u64)r->result : r->result;
 	exit->way = r->way;
 	exit->file_offset = r->file_offset;
 	exit->written_offset = r->written_offset;

@@ -393,8 +393,8 @@ static void normalise(struct exit_event *exit)
 {
 	if (is_restart(exit))
 		exit->way = EXIT_RESTART;
-	/* FreeBSD: the carry flag says that it is an errno. */
-	if (exit->carry && exit->result > 0)
+	/* The carry flag says that it is an errno; in Linux it is whatever it was. */
+	if (exit->abi == ABI_FREEBSD64 && exit->carry && exit->result > 0)
 		exit->result = -exit->result;
 }
 

@@ -199,6 +199,11 @@ Test(kvm_translate, freebsd_says_failure_by_the_carry_flag)
 	cr_expect_eq(event.exit.result, -2);
 	r.exit.result = INT64_MIN;
 	cr_assert_null(translate(&r.record, 0, &event));
+	r.exit.abi = ABI_LINUX64;
+	r.exit.result = 2;
+	cr_assert_null(translate(&r.record, 0, &event));
+	cr_expect_eq(event.exit.result, 2);
+	cr_expect_eq(event.exit.carry, 0);
 }
 
 Test(kvm_translate, what_becomes_of_processes)
