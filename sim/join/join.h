@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ground truth of a disk, recorded elsewhere (`sky record --truth`), put into
+ * the trace that has the disk's requests.
+ *
+ * Clocks may differ, so the truth goes by sectors: each chunk of a request takes
+ * the oldest truth of its operation and sector that none has taken yet
+ * (sim/truth_join.h), and what it took stands right before the request, with its time.
+ */
+#ifndef SKY_JOIN_H
+#define SKY_JOIN_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct join_options {
+	const char *trace, *truth, *output;
+	uint32_t disk; /* of the trace */
+};
+
+/*
+ * Reads both twice, in memory that doesn't depend on their lengths. What
+ * was joined, as `sky join --json` prints it, is a new reference; NULL after saying what is wrong.
+ */
+json_t *join_truth(const struct join_options *options);
+
+#endif
