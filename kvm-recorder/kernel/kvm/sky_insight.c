@@ -345,7 +345,7 @@ bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_c
 			return true;
 		give_back(sky, insight, call);
 		insight->active = false;
-	} else if (insight->active && sky->begun_ns - insight->since_ns > ANSWER_NS) {
+	} else if (insight->active && sky_passed_ns(sky, insight->since_ns) > ANSWER_NS) {
 		insight->active = false;
 	} else if (insight->active) {
 		return false; /* another thread's turn */

@@ -251,6 +251,12 @@ static inline void sky_count_more(struct sky_vm *vm, enum sky_counter counter, u
 		atomic64_add(more, &vm->counter[counter]);
 }
 
+/* Exits are handled in another order than they begin: `since_ns` may be of one that began later. */
+static inline u64 sky_passed_ns(const struct sky_vcpu *sky, u64 since_ns)
+{
+	return sky->begun_ns > since_ns ? sky->begun_ns - since_ns : 0;
+}
+
 /* sky_vm.c */
 struct sky_vcpu *sky_vcpu_of(struct kvm_vcpu *vcpu);
 u64 sky_space(const struct sky_vm *vm, u64 cr3);

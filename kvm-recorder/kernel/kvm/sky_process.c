@@ -584,7 +584,7 @@ static struct sky_fork *overdue(struct sky_vcpu *sky)
 	struct sky_fork *fork;
 
 	list_for_each_entry(fork, &sky->vm->forks, all)
-		if (fork->watched && sky->begun_ns - fork->since_ns > SKY_FORK_NS)
+		if (fork->watched && sky_passed_ns(sky, fork->since_ns) > SKY_FORK_NS)
 			return fork;
 	return NULL;
 }
