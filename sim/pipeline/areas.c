@@ -26,7 +26,8 @@ static uint64_t end_of(uint64_t from, uint64_t bytes)
 								: chunk_after(until) * CHUNK_BYTES;
 }
 
-static void add(struct pipeline *p, uint32_t process, uint64_t from, uint64_t until, uint32_t file)
+static void add(struct pipeline *p, uint32_t process, uint64_t from, uint64_t until, uint32_t file,
+		uint64_t index)
 {
 	struct list *areas = &PROCESS_AT(p, process)->areas;
 	uint32_t node = areas->count < AREAS_MAX ? take_node(p, &p->areas) : 0;
@@ -38,6 +39,7 @@ static void add(struct pipeline *p, uint32_t process, uint64_t from, uint64_t un
 	area->from = from;
 	area->until = until;
 	area->file = file;
+	area->index = index;
 	file_opened(p, file, p->now_ns);
 	list_append(areas, &p->areas, OF_PROCESS, node);
 }
@@ -65,7 +67,8 @@ static void clear(struct pipeline *p, uint32_t process, uint64_t from, uint64_t 
 		if (area->from >= until || end <= from)
 			continue;
 		if (end > until)
-			add(p, process, until, end, area->file);
+			add(p, process, until, end, area->file,
+			    area->index + (until - area->from) / CHUNK_BYTES);
 		if (area->from < from)
 			area->until = from;
 		else
@@ -83,7 +86,7 @@ void exit_mmap(struct pipeline *p, struct call_state *call, const struct event *
 
 	clear(p, call->process, from, until);
 	if (file)
-		add(p, call->process, from, until, file);
+		add(p, call->process, from, until, file, call->argument[5] / CHUNK_BYTES);
 }
 
 void exit_munmap(struct pipeline *p, struct call_state *call, const struct event *event)
@@ -91,21 +94,30 @@ void exit_munmap(struct pipeline *p, struct call_state *call, const struct event
 	clear(p, call->process, call->argument[0], end_of(call->argument[0], call->argument[1]));
 }
 
+uint32_t area_page(struct pipeline *p, uint32_t process, uint64_t address, uint64_t *index)
+{
+	uint32_t node = process ? PROCESS_AT(p, process)->areas.first : 0;
+
+	while (node && (AREA_AT(p, node)->from > address || AREA_AT(p, node)->until <= address))
+		node = AREA_AT(p, node)->of_process.next;
+	if (!node)
+		return 0;
+	*index = AREA_AT(p, node)->index + (address - AREA_AT(p, node)->from) / CHUNK_BYTES;
+	return AREA_AT(p, node)->file;
+}
+
 /* The area that begins there moves, grows or shrinks. */
 void exit_mremap(struct pipeline *p, struct call_state *call, const struct event *event)
 {
-	uint64_t old = call->argument[0], from = event->exit.result;
-	uint32_t node = PROCESS_AT(p, call->process)->areas.first, file;
+	uint64_t old = call->argument[0], from = event->exit.result, index;
+	uint32_t file = area_page(p, call->process, old, &index);
 
-	while (node && (AREA_AT(p, node)->from > old || AREA_AT(p, node)->until <= old))
-		node = AREA_AT(p, node)->of_process.next;
-	if (!node)
+	if (!file)
 		return;
-	file = AREA_AT(p, node)->file;
 	FILE_AT(p, file)->opens++;
 	clear(p, call->process, old, end_of(old, call->argument[1]));
 	clear(p, call->process, from, end_of(from, call->argument[2]));
-	add(p, call->process, from, end_of(from, call->argument[2]), file);
+	add(p, call->process, from, end_of(from, call->argument[2]), file, index);
 	FILE_AT(p, file)->opens--;
 	file_settle(p, file);
 }
@@ -119,7 +131,8 @@ void area_snapshot(struct pipeline *p, const struct event *event)
 		return;
 	file = file_hold(p, file_of(p, map->device, map->inode));
 	if (file)
-		add(p, process, map->address, end_of(map->address, map->bytes), file);
+		add(p, process, map->address, end_of(map->address, map->bytes), file,
+		    map->offset / CHUNK_BYTES);
 	file_release(p, file);
 }
 
@@ -129,7 +142,7 @@ void areas_inherit(struct pipeline *p, uint32_t parent, uint32_t child)
 	     node = AREA_AT(p, node)->of_process.next) {
 		const struct area *area = AREA_AT(p, node);
 
-		add(p, child, area->from, area->until, area->file);
+		add(p, child, area->from, area->until, area->file, area->index);
 	}
 }
 

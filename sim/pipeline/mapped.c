@@ -7,20 +7,29 @@
  * in a page table after the disk has filled it, so frames that were read are
  * kept as long as their chunks wait; and it may leave the page table before it
  * is written back, so it means the same page until it is used otherwise: when
- * the recorder says so, or the disk fills it while nobody maps it.
+ * the recorder says so, or the disk fills it while nobody maps it. What nobody
+ * maps is written back once, and soon, or never if its file is gone.
  *
  * A recorder that can't see frames tells checksums of pages instead: of what was
  * mapped, as if read, and of what is dirty, as if written.
  */
+#include "sim/pipeline/areas.h"
 #include "sim/pipeline/files.h"
 #include "sim/pipeline/mapped.h"
+#include "sim/pipeline/process.h"
 #include "sim/pipeline/reading.h"
 #include "sim/pipeline/state.h"
 #include "sim/pipeline/written.h"
 
 #define BY_AGE offsetof(struct frame, by_age)
 
-uint32_t frame_find(struct pipeline *p, uint64_t number)
+/*
+ * Linux writes what is dirty after 30 s, which it looks for every 5 s (dirty_expire_centisecs,
+ * dirty_writeback_centisecs); FreeBSD within 30 s (vfs syncer). As much again for a busy disk.
+ */
+#define WRITTEN_WITHIN_NS (70 * 1000000000ull)
+
+static uint32_t frame_find(struct pipeline *p, uint64_t number)
 {
 	uint32_t frame;
 
@@ -76,10 +85,22 @@ static void lose_identity(struct pipeline *p, uint32_t frame)
 		forget(p, frame);
 }
 
-static void appears(struct pipeline *p, const struct mapping_event *mapping)
+/* Whose page it is, held: as told, or else (0:0, 0) by the call that mapped it. */
+static uint32_t page_of(struct pipeline *p, const struct event *event, uint64_t *index)
 {
-	uint32_t file = file_hold(p, file_of(p, mapping->device, mapping->inode));
-	uint32_t frame = file ? frame_of(p, mapping->frame) : 0;
+	const struct mapping_event *mapping = &event->mapping;
+
+	*index = mapping->index;
+	if (mapping->device || mapping->inode)
+		return file_hold(p, file_of(p, mapping->device, mapping->inode));
+	return file_hold(p, area_page(p, process_known(p, event), mapping->address, index));
+}
+
+static void appears(struct pipeline *p, const struct event *event)
+{
+	uint64_t index;
+	uint32_t file = page_of(p, event, &index);
+	uint32_t frame = file ? frame_of(p, event->mapping.frame) : 0;
 	struct frame *f;
 
 	if (!frame) {
@@ -87,14 +108,14 @@ static void appears(struct pipeline *p, const struct mapping_event *mapping)
 		return;
 	}
 	f = FRAME_AT(p, frame);
-	if (f->file != file || f->index != mapping->index)
+	if (f->file != file || f->index != index)
 		f->maps = 0;
 	file_release(p, f->file);
 	f->file = file;
-	f->index = mapping->index;
+	f->index = index;
 	f->maps++;
 	if (f->chunk)
-		read_mapped(p, f->chunk, file, mapping->index);
+		read_mapped(p, f->chunk, file, index);
 }
 
 static void goes(struct pipeline *p, uint32_t frame)
@@ -103,6 +124,7 @@ static void goes(struct pipeline *p, uint32_t frame)
 
 	if (f->maps)
 		f->maps--;
+	f->left_ns = p->now_ns;
 }
 
 /* Where frames can't be seen: one page, by its checksum. */
@@ -126,13 +148,37 @@ void mapping_changed(struct pipeline *p, const struct event *event)
 		return;
 	}
 	if (mapping->action == MAPPING_APPEARS) {
-		appears(p, mapping);
+		appears(p, event);
 		return;
 	}
 	frame = frame_find(p, mapping->frame);
 	if (frame && mapping->action == MAPPING_GOES)
 		goes(p, frame);
 	else if (frame)
+		lose_identity(p, frame);
+}
+
+static bool is_gone(const struct file *file)
+{
+	return !file->opens && file->links_known && !file->links;
+}
+
+uint32_t frame_written(struct pipeline *p, uint64_t number)
+{
+	uint32_t frame = number ? frame_find(p, number) : 0;
+	const struct frame *f = frame ? FRAME_AT(p, frame) : NULL;
+
+	if (!f || !f->file)
+		return 0;
+	if (f->maps || (p->now_ns - f->left_ns < WRITTEN_WITHIN_NS && !is_gone(FILE_AT(p, f->file))))
+		return frame;
+	lose_identity(p, frame);
+	return 0;
+}
+
+void frame_hinted(struct pipeline *p, uint32_t frame)
+{
+	if (!FRAME_AT(p, frame)->maps)
 		lose_identity(p, frame);
 }
 

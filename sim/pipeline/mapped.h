@@ -15,6 +15,7 @@ struct pipeline;
 /* A host frame that is a page of a mapped file, or may become one. */
 struct frame {
 	uint64_t number, index; /* of the page in the file */
+	uint64_t left_ns;	/* when the last page table lost it */
 	struct link by_age;
 	uint32_t file;	/* 0: it is no page of a file, as far as is known */
 	uint32_t chunk; /* that the disk put there and that waits; 0: none */
@@ -26,8 +27,17 @@ struct frame {
 /* A page of a mapped file has another frame, or none. */
 void mapping_changed(struct pipeline *p, const struct event *event);
 
-/* The frame of that number, or 0. */
-uint32_t frame_find(struct pipeline *p, uint64_t number);
+/* Which frame a request has for a chunk; 0 where its pages don't hold one chunk each. */
+static inline uint64_t frame_of_chunk(const struct words *frames, const struct words *sums,
+				      uint32_t chunk)
+{
+	return frames->count == sums->count ? frames->at[chunk] : 0;
+}
+
+/* The frame of that number which is a page of a file and is written now, or 0. */
+uint32_t frame_written(struct pipeline *p, uint64_t number);
+/* ... and that is told; if nobody maps it any more, it has nothing more to write. */
+void frame_hinted(struct pipeline *p, uint32_t frame);
 
 /* The disk put a chunk, which waits from now on, into that frame; and it waits no more. */
 void frame_filled(struct pipeline *p, uint64_t number, uint32_t chunk);

@@ -169,9 +169,8 @@ void read_completed(struct pipeline *p, const struct event *event)
 	REQUEST_AT(p, request)->time_ns = p->now_ns;
 	REQUEST_AT(p, request)->zeros = true;
 	for (uint32_t i = 0; i < complete->sums.count; i++) {
-		uint64_t frame = i < complete->frames.count ? complete->frames.at[i] : 0;
-
-		add_chunk(p, request, i, complete->sums.at[i], frame);
+		add_chunk(p, request, i, complete->sums.at[i],
+			  frame_of_chunk(&complete->frames, &complete->sums, i));
 		REQUEST_AT(p, request)->zeros &= complete->sums.at[i] == p->zero_sum;
 	}
 	if (p->counters.waiting > p->counters.waiting_peak)

@@ -269,13 +269,13 @@ static bool inside_run(struct pipeline *p, uint32_t left, uint32_t right, uint32
 /* A chunk that lies in a page of a mapped file, whatever its content. */
 static bool hint_frame(struct pipeline *p, const struct block_event *block, uint32_t chunk)
 {
-	uint64_t number = chunk < block->frames.count ? block->frames.at[chunk] : 0;
-	uint32_t frame = number ? frame_find(p, number) : 0;
+	uint32_t frame = frame_written(p, frame_of_chunk(&block->frames, &block->sums, chunk));
 
-	if (!frame || !FRAME_AT(p, frame)->file)
+	if (!frame)
 		return false;
 	hint_data(p, block->disk, block->id, chunk, CHUNK_DATA, REASON_FRAME,
 		  FRAME_AT(p, frame)->file, FRAME_AT(p, frame)->index);
+	frame_hinted(p, frame);
 	return true;
 }
 
