@@ -18,7 +18,7 @@ struct position {
 	uint64_t seq, time_ns;
 };
 
-static int copy_events(struct source *source, struct sink *sink, uint32_t kinds,
+static int copy_events(const struct trace_copy *copy, struct source *source, struct sink *sink,
 		       struct position *last)
 {
 	static struct event events[BATCH_EVENTS];
@@ -29,8 +29,10 @@ static int copy_events(struct source *source, struct sink *sink, uint32_t kinds,
 
 		*last = (struct position){events[count - 1].seq, events[count - 1].time_ns};
 		for (ssize_t i = 0; i < count; i++)
-			if (kinds & KIND_BIT(events[i].kind))
+			if (copy->kinds & KIND_BIT(events[i].kind))
 				events[kept++] = events[i];
+		if (copy->change && copy->change(copy->context, events, kept))
+			return -1;
 		if (sink_write(sink, events, kept))
 			return -1;
 		progress_update(source->read_bytes);
@@ -57,20 +59,20 @@ static int note_cut(struct source *source, struct sink *sink, const char *input,
 	return sink_write(sink, &event, 1);
 }
 
-static int convert(const char *input, const char *output, const char *form, uint32_t kinds)
+int trace_copy(const struct trace_copy *copy)
 {
-	struct source *source = trace_open(input, kinds);
-	struct sink *sink = source ? trace_new(output, form) : NULL;
+	struct source *source = trace_open(copy->input, copy->kinds);
+	struct sink *sink = source ? trace_new(copy->output, copy->form) : NULL;
 	struct position last = {0};
 	int rc = -1;
 
 	if (!sink)
 		goto out;
-	progress_begin("converting", source->total_bytes);
-	rc = copy_events(source, sink, kinds, &last);
+	progress_begin(copy->label, source->total_bytes);
+	rc = copy_events(copy, source, sink, &last);
 	progress_end();
 	if (!rc)
-		rc = note_cut(source, sink, input, &last);
+		rc = note_cut(source, sink, copy->input, &last);
 	if (rc)
 		sink_abandon(sink);
 	else
@@ -82,13 +84,9 @@ out:
 
 int convert_file(const char *input, const char *output)
 {
-	return convert(input, output, NULL, KINDS_ALL);
+	return trace_copy(&(struct trace_copy){
+		.input = input, .output = output, .kinds = KINDS_ALL, .label = "converting"});
 }
-
-struct arguments {
-	const char *input, *output, *form;
-	uint32_t kinds;
-};
 
 static int kinds_of(const char *list, uint32_t *kinds)
 {
@@ -112,7 +110,7 @@ static int kinds_of(const char *list, uint32_t *kinds)
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct arguments *a = state->input;
+	struct trace_copy *a = state->input;
 
 	switch (key) {
 	case 'o':
@@ -160,10 +158,10 @@ static int run_convert(int argc, char **argv)
 		       "crash "
 		       "is taken up to its last whole record.",
 	};
-	struct arguments a = {.kinds = KINDS_ALL};
+	struct trace_copy a = {.kinds = KINDS_ALL, .label = "converting"};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	return convert(a.input, a.output, a.form, a.kinds) ? 1 : command_finish();
+	return trace_copy(&a) ? 1 : command_finish();
 }
 
 SKY_COMMAND(convert, "convert", "copy a trace from one form to another", run_convert);
@@ -183,10 +181,11 @@ static int run_dump(int argc, char **argv)
 		       "convert` "
 		       "makes a trace of it again.",
 	};
-	struct arguments a = {.kinds = KINDS_ALL, .output = "-"};
+	struct trace_copy a = {
+		.output = "-", .form = "text", .kinds = KINDS_ALL, .label = "printing"};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	return convert(a.input, a.output, "text", a.kinds) ? 1 : command_finish();
+	return trace_copy(&a) ? 1 : command_finish();
 }
 
 SKY_COMMAND(dump, "dump", "print a trace as text", run_dump);

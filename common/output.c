@@ -18,6 +18,14 @@ static void forget(struct output *output)
 	output->path = output->part = NULL;
 }
 
+bool output_is_input(const char *output, const char *input)
+{
+	struct stat of_output, of_input;
+
+	return !stat(output, &of_output) && !stat(input, &of_input) &&
+	       of_output.st_dev == of_input.st_dev && of_output.st_ino == of_input.st_ino;
+}
+
 int output_begin(struct output *output, const char *path)
 {
 	struct stat st;

@@ -8,11 +8,15 @@
 #ifndef SKY_OUTPUT_H
 #define SKY_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct output {
 	char *path, *part;
 };
+
+/* Are both names of one file? Then writing the one would replace the other. */
+bool output_is_input(const char *output, const char *input);
 
 /* Refuses (with a sentence) where PATH could not be renamed to later; creates nothing yet. */
 int output_begin(struct output *output, const char *path);

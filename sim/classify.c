@@ -10,11 +10,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "capture/source.h"
 #include "common/error.h"
 #include "common/json.h"
+#include "common/output.h"
 #include "common/progress.h"
 #include "sim/classify.h"
 #include "sim/ledger.h"
@@ -365,14 +365,6 @@ static uint64_t wait_ns(const struct pipeline_options *options)
 	return options->write_age_ns + options->read_window_ns;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-	struct stat of_a, of_b;
-
-	return !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev &&
-	       of_a.st_ino == of_b.st_ino;
-}
-
 static int begin(struct classification *c, const struct classify_options *options)
 {
 	const struct classifier_setup setup = {
@@ -381,7 +373,7 @@ static int begin(struct classification *c, const struct classify_options *option
 		.context = c,
 	};
 
-	if (options->output && same_file(c->path, options->output))
+	if (options->output && output_is_input(options->output, c->path))
 		return fail("%s can't be both the trace and its copy with hints: name another file",
 			    c->path);
 	if (classifier_open(&c->classifier, options->hints, &setup))

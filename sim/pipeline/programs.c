@@ -8,22 +8,11 @@
  */
 #include <string.h>
 
+#include "common/word_list.h"
 #include "sim/pipeline/process.h"
 #include "sim/pipeline/reports.h"
 #include "sim/pipeline/selection.h"
 #include "sim/pipeline/state.h"
-
-static bool list_has(const char *list, const char *word, size_t bytes)
-{
-	while (*list) {
-		size_t length = strcspn(list, ",");
-
-		if (length == bytes && !memcmp(list, word, bytes))
-			return true;
-		list += length + (list[length] == ',');
-	}
-	return false;
-}
 
 /* What follows the last such character of the text; all of it, or nothing, where there is none. */
 static struct text after_last(struct text text, char character, bool otherwise_all)
@@ -43,8 +32,8 @@ void program_named(struct pipeline *p, uint32_t process, const struct text *exec
 	if (!name.count)
 		return;
 	traffic_executes(p, process, executable);
-	q->encrypts = list_has(p->options.encryption_programs, name.at, name.count);
-	q->copies = list_has(p->options.copy_programs, name.at, name.count);
+	q->encrypts = word_list_has(p->options.encryption_programs, name.at, name.count);
+	q->copies = word_list_has(p->options.copy_programs, name.at, name.count);
 	q->copies_matched = 0;
 }
 
@@ -54,5 +43,5 @@ bool is_encrypted_name(const struct pipeline *p, const struct text *path)
 	struct text extension = after_last(name, '.', false);
 
 	return extension.count &&
-	       list_has(p->options.encryption_extensions, extension.at, extension.count);
+	       word_list_has(p->options.encryption_extensions, extension.at, extension.count);
 }
