@@ -11,7 +11,7 @@
  * A first line "#! only=PREFIX" selects files.
  *
  * Every hint must be expected, and every expectation met; of a hint, what the
- * line names is compared. A new scenario is a new file in tests/data/scenarios.
+ * line names is compared. The same must come of the events when they are anonymized. A new scenario is a new file in tests/data/scenarios.
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #include "capture/source.h"
+#include "common/fnv1a.h"
+#include "sim/anonymize/anonymize.h"
 #include "sim/block_lives.h"
 #include "sim/pipeline/pipeline.h"
 
@@ -33,6 +35,7 @@ struct scenario {
 	const char *path;
 	FILE *file;
 	int line;
+	struct anonymizer *anonymizer; /* NULL: the events as they are */
 	struct pipeline *pipeline;
 	struct block_lives *lives;
 	uint64_t lived_ns;
@@ -98,8 +101,11 @@ static void run(struct scenario *s)
 	ssize_t count;
 
 	cr_assert(source != NULL);
-	while ((count = source_read(source, events, BATCH_EVENTS)) > 0)
+	while ((count = source_read(source, events, BATCH_EVENTS)) > 0) {
+		if (s->anonymizer)
+			cr_assert(!anonymizer_change(s->anonymizer, events, count));
 		cr_assert(!pipeline_feed(s->pipeline, events, count));
+	}
 	cr_assert(count == 0, "%s: can't be read", s->path);
 	cr_assert(!pipeline_finish(s->pipeline));
 	source_close(source);
@@ -296,9 +302,10 @@ struct path {
 	char text[256];
 };
 
-ParameterizedTestParameters(scenarios, come_out_as_expected)
+static struct criterion_test_params all_scenarios(void)
 {
 	struct path *paths;
+	size_t count;
 	glob_t found;
 
 	if (glob(SCENARIOS, 0, NULL, &found))
@@ -306,30 +313,72 @@ ParameterizedTestParameters(scenarios, come_out_as_expected)
 	paths = cr_calloc(found.gl_pathc, sizeof(*paths));
 	for (size_t i = 0; i < found.gl_pathc; i++)
 		snprintf(paths[i].text, sizeof(paths[i].text), "%s", found.gl_pathv[i]);
-	size_t count = found.gl_pathc;
+	count = found.gl_pathc;
 	globfree(&found);
 	return cr_make_param_array(struct path, paths, count);
+}
+
+static void come_out(struct scenario *s, const char *only)
+{
+	struct pipeline_options options;
+
+	pipeline_defaults(&options);
+	options.only = only;
+	s->pipeline = pipeline_new(&options, take_hints, s);
+	s->lives = block_lives_new(take_life, s);
+	cr_assert(s->pipeline && s->lives);
+	pipeline_observe(s->pipeline, &block_lives_observer, s->lives);
+	run(s);
+	check(s);
+	pipeline_free(s->pipeline);
+	block_lives_free(s->lives);
+	fclose(s->file);
+}
+
+/* Opens the scenario; what is selected in it, or NULL. */
+static const char *begin(struct scenario *s, const char *path)
+{
+	static char only[256];
+	bool selects;
+
+	*s = (struct scenario){.path = path, .file = fopen(path, "r")};
+	cr_assert(s->file, "%s: can't be opened", path);
+	selects = fscanf(s->file, "#! only=%255s", only) == 1;
+	rewind(s->file);
+	return selects ? only : NULL;
+}
+
+ParameterizedTestParameters(scenarios, come_out_as_expected)
+{
+	return all_scenarios();
 }
 
 ParameterizedTest(struct path *path, scenarios, come_out_as_expected)
 {
 	static struct scenario s;
-	struct pipeline_options options;
-	char only[256];
+	const char *only = begin(&s, path->text);
 
-	s = (struct scenario){.path = path->text, .file = fopen(path->text, "r")};
-	cr_assert(s.file, "%s: can't be opened", path->text);
-	pipeline_defaults(&options);
-	if (fscanf(s.file, "#! only=%255s", only) == 1)
-		options.only = only;
-	rewind(s.file);
-	s.pipeline = pipeline_new(&options, take_hints, &s);
-	s.lives = block_lives_new(take_life, &s);
-	cr_assert(s.pipeline && s.lives);
-	pipeline_observe(s.pipeline, &block_lives_observer, s.lives);
-	run(&s);
-	check(&s);
-	pipeline_free(s.pipeline);
-	block_lives_free(s.lives);
-	fclose(s.file);
+	come_out(&s, only);
+}
+
+ParameterizedTestParameters(scenarios, come_out_the_same_when_anonymized)
+{
+	return all_scenarios();
+}
+
+ParameterizedTest(struct path *path, scenarios, come_out_the_same_when_anonymized)
+{
+	const struct anonymize_key key = {.of = {{1}, {2}, {3}},
+					  .zeros = fnv1a_zeros(FNV1A_BASIS, CHUNK_BYTES)};
+	const struct names names = {&key, NULL};
+	static struct scenario s;
+	static char keyed[4096];
+	const char *only = begin(&s, path->text);
+	struct text prefix = {only, only ? strlen(only) : 0};
+
+	s.anonymizer = anonymizer_new(&key, NULL);
+	cr_assert(s.anonymizer);
+	keyed[names_key_path(&names, &prefix, keyed)] = '\0';
+	come_out(&s, only ? keyed : NULL);
+	anonymizer_free(s.anonymizer);
 }
