@@ -34,6 +34,14 @@ static struct anonymize_key key_of(const char *text)
 	return key;
 }
 
+static struct anonymizer *anonymizer_of(const struct anonymize_key *key)
+{
+	struct anonymizer *a = anonymizer_new(key, NULL);
+
+	cr_assert_not_null(a);
+	return a;
+}
+
 static struct text text_of(const char *text)
 {
 	return (struct text){text, strlen(text)};
@@ -220,7 +228,7 @@ static void expect_value(struct anonymizer *a, const char *name, const char *val
 Test(anonymize, attributes_are_kept_by_name_and_only_those)
 {
 	const struct anonymize_key key = key_of("a");
-	struct anonymizer *a = anonymizer_new(&key, NULL);
+	struct anonymizer *a = anonymizer_of(&key);
 	struct event e;
 
 	expect_value(a, "calls", "none", "none");
@@ -250,7 +258,7 @@ Test(anonymize, attributes_are_kept_by_name_and_only_those)
 Test(anonymize, texts_are_equal_wherever_they_stand)
 {
 	const struct anonymize_key key = key_of("a");
-	struct anonymizer *a = anonymizer_new(&key, NULL);
+	struct anonymizer *a = anonymizer_of(&key);
 	struct event events[2];
 
 	event_init(&events[0], EVENT_ATTRIBUTE);
@@ -276,7 +284,7 @@ static void expect_keyed_sums(const struct anonymize_key *key, const struct word
 Test(anonymize, random_events_stay_valid)
 {
 	const struct anonymize_key key = key_of("a");
-	struct anonymizer *a = anonymizer_new(&key, NULL);
+	struct anonymizer *a = anonymizer_of(&key);
 	struct random_events *r = random_events_new(3);
 	struct event before, after;
 
