@@ -32,7 +32,8 @@ struct anonymizer {
 	size_t room_bytes;
 };
 
-static int add_fields(struct keyed_field *keyed, unsigned rules_of, const struct field *fields)
+static int add_fields(struct keyed_field *keyed, size_t max, unsigned rules_of,
+		      const struct field *fields)
 {
 	size_t count = 0;
 
@@ -41,7 +42,7 @@ static int add_fields(struct keyed_field *keyed, unsigned rules_of, const struct
 
 		if (treatment == TREATMENT_KEPT)
 			continue;
-		if (treatment == TREATMENT_NONE || count == KEYED_FIELDS_MAX)
+		if (treatment == TREATMENT_NONE || count == max)
 			return fail("nothing says whether \"%s\" of %s may be published; this "
 				    "version of Sky can't anonymize",
 				    f->name,
@@ -53,12 +54,12 @@ static int add_fields(struct keyed_field *keyed, unsigned rules_of, const struct
 
 static int add_rules(struct anonymizer *a)
 {
-	struct keyed_field header[KEYED_FIELDS_MAX + 1] = {0};
-
-	if (add_fields(header, EVENT_KINDS, event_header))
+	/* the header is kept as a whole */
+	if (add_fields(NULL, 0, EVENT_KINDS, event_header))
 		return -1;
 	for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
-		if (add_fields(a->fields[kind], kind, event_kinds[kind].fields))
+		if (add_fields(a->fields[kind], KEYED_FIELDS_MAX, kind,
+			       event_kinds[kind].fields))
 			return -1;
 	return 0;
 }
