@@ -18,10 +18,11 @@
 
 DECLARE_STATIC_KEY_FALSE(sky_in_use);
 
-/* What kvm-amd or kvm-intel can do; `iret` may be missing. */
+/* What kvm-amd or kvm-intel can do; all but `intercept_space` may be missing. */
 struct sky_vendor {
 	void (*intercept_space)(struct kvm_vcpu *vcpu, bool on);
 	void (*intercept_iret)(struct kvm_vcpu *vcpu, bool on);
+	void (*intercept_faults)(struct kvm_vcpu *vcpu, bool on);
 };
 
 void sky_set_vendor(const struct sky_vendor *vendor);
@@ -39,6 +40,7 @@ u64 __sky_efer(struct kvm_vcpu *vcpu, u64 efer);
 void __sky_space_loaded(struct kvm_vcpu *vcpu);
 bool __sky_undefined_instruction(struct kvm_vcpu *vcpu);
 bool __sky_iret(struct kvm_vcpu *vcpu);
+bool __sky_page_fault(struct kvm_vcpu *vcpu, u64 address, u64 error_code);
 
 /* What the hardware gets instead of the guest's EFER. */
 static inline u64 sky_efer(struct kvm_vcpu *vcpu, u64 efer)
@@ -63,6 +65,12 @@ static inline bool sky_undefined_instruction(struct kvm_vcpu *vcpu)
 static inline bool sky_iret(struct kvm_vcpu *vcpu)
 {
 	return static_branch_unlikely(&sky_in_use) && __sky_iret(vcpu);
+}
+
+/* True: the page fault was intercepted for Sky alone, and the guest will have it. */
+static inline bool sky_page_fault(struct kvm_vcpu *vcpu, u64 address, u64 error_code)
+{
+	return static_branch_unlikely(&sky_in_use) && __sky_page_fault(vcpu, address, error_code);
 }
 
 void sky_svm_init(void);

@@ -34,12 +34,15 @@ static const struct sky_rule rules[] = {
 	[6] = {.path = 1}, /* lstat */
 	[8] = {.fd = 1, .kind = SKY_RULE_SEEK}, /* lseek */
 	[9] = {.fd = 5, .kind = SKY_RULE_MAP}, /* mmap */
+	[11] = {.kind = SKY_RULE_UNMAP}, /* munmap */
 	[15] = {.kind = SKY_RULE_SIGRETURN}, /* rt_sigreturn */
 	[17] = {.fd = 1, .buffer = 2, .bytes = 3, .offset = 4, .reads = true}, /* pread64 */
 	[18] = {.fd = 1, .buffer = 2, .bytes = 3, .offset = 4, .writes = true}, /* pwrite64 */
 	[19] = {.fd = 1, .vector = 2, .vectors = 3, .reads = true}, /* readv */
 	[20] = {.fd = 1, .vector = 2, .vectors = 3, .writes = true}, /* writev */
 	[21] = {.path = 1}, /* access */
+	[25] = {.kind = SKY_RULE_REMAP}, /* mremap */
+	[28] = {.kind = SKY_RULE_ADVISE}, /* madvise */
 	[32] = {.fd = 1, .kind = SKY_RULE_DUP}, /* dup */
 	[33] = {.fd = 1, .kind = SKY_RULE_DUP2}, /* dup2 */
 	[40] = {.fd = 1, .fd2 = 2, .kind = SKY_RULE_FORGET}, /* sendfile */
@@ -487,6 +490,7 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 	entry_record(sky, call, got);
 	if (call->file && call->rule->writes)
 		run_store(call->file, hasher, call->offset);
+	sky_mapped_begins(sky, call);
 	switch (call->rule->kind) {
 	case SKY_RULE_EXIT:
 	case SKY_RULE_EXIT_GROUP:
@@ -614,6 +618,7 @@ static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 resul
 	if (rule->kind == SKY_RULE_FORK || rule->kind == SKY_RULE_EXEC)
 		sky_fork_end(sky, call, result);
 	sky_file_returned(sky->vm, call->process, call, result);
+	sky_mapped_returned(sky, call, result);
 	if (call->file && result > 0 && (rule->reads || rule->writes))
 		sky_file_moved(call->file, rule, call->argument, call->offset, result);
 	/* Less was written than was hashed. */
@@ -652,10 +657,14 @@ bool sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 wa
 	struct sky_vm *vm = sky->vm;
 	s64 result = kvm_rax_read(sky->vcpu);
 	struct sky_call *call = NULL;
+	struct sky_process *process;
 	bool child = false;
 
 	mutex_lock(&vm->lock);
-	if (sky_process_in(vm, sky_space_now(sky))) {
+	process = sky_process_in(vm, sky_space_now(sky));
+	if (process) {
+		if (process->faults)
+			sky_faults_return(sky, process, true);
 		call = call_ends(sky, rip, stack, result);
 		if (call && rip == call->rip) {
 			way = SKY_WAY_RESTART;

@@ -158,6 +158,10 @@ void sky_file_told(struct sky_process *process, int fd, const struct sky_insight
 	if (!record)
 		return;
 	file->append = record->flags & O_APPEND;
+	file->read_only = (record->flags & O_ACCMODE) == O_RDONLY;
+	file->mode = record->mode;
+	file->device = record->device;
+	file->inode = record->inode;
 	file->position = seeks ? record->offset : SKY_OFFSET_UNKNOWN;
 	file->end = seeks && S_ISREG(record->mode) ? record->size : SKY_OFFSET_UNKNOWN;
 }

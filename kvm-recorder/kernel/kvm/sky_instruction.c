@@ -160,6 +160,21 @@ bool __sky_undefined_instruction(struct kvm_vcpu *vcpu)
 	return byte == 0x07 && sysret(sky, rex & REX_W);
 }
 
+/* A page fault ends in the kernel, too, where a system call reads or writes what is mapped. */
+static void fault_returns(struct sky_vcpu *sky)
+{
+	struct sky_vm *vm = sky->vm;
+	struct sky_process *process;
+
+	mutex_lock(&vm->lock);
+	process = sky_process_in(vm, sky_space_now(sky));
+	if (process && process->faults) {
+		sky_faults_return(sky, process, false);
+		sky_sync(sky);
+	}
+	mutex_unlock(&vm->lock);
+}
+
 /* What IRET takes from the stack. */
 struct iret_frame {
 	u64 rip, cs, flags, rsp, ss;
@@ -180,6 +195,8 @@ static bool iret_to_kernel(struct sky_vcpu *sky, const struct iret_frame *frame)
 
 	static_call(kvm_x86_get_segment)(vcpu, &cs, VCPU_SREG_CS);
 	static_call(kvm_x86_get_segment)(vcpu, &ss, VCPU_SREG_SS);
+	if (sky->faulting)
+		fault_returns(sky);
 	/* A null SS is what an interrupt from user mode left. */
 	if ((u16)frame->cs != cs.selector || ((u16)frame->ss && (u16)frame->ss != cs.selector + 8))
 		return iret_native(sky);

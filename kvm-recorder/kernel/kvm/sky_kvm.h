@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sky's state beside KVM's: virtual machines, virtual CPUs, monitored processes,
- * their files, and calls under way.
+ * their files and mappings, and calls under way.
  *
  * A process is an address space (paper, section 3.1.1); a call under way is found
  * by address space, user stack pointer and thread pointer, on whatever virtual
@@ -15,6 +15,7 @@
 
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "sky.h"
@@ -26,11 +27,17 @@
 #define SKY_FILES_MAX	  4096 /* of a process */
 #define SKY_THREADS_MAX	  4096 /* of a process */
 #define SKY_CANDIDATES	  8
+#define SKY_AREAS_MAX	  1024 /* of a process; of a virtual machine: */
+#define SKY_VM_AREAS_MAX  65536
+#define SKY_PAGES_MAX	  BIT(18) /* of a virtual machine: 1 GiB of mapped files */
+#define SKY_FAULTS_MAX	  16 /* of a process */
 #define SKY_WORDS_MAX	  (SKY_LENGTHS_MAX + SKY_REQUESTS_MAX * SKY_REQUEST_WORDS)
 /* Of a call: then its buffer is taken to be none. */
 #define SKY_UNREAD_MAX	  256
 /* A child that hasn't come by then was killed before it ran. */
 #define SKY_FORK_NS (10ull * NSEC_PER_SEC)
+/* How often page tables of mapped files are looked at. */
+#define SKY_LOOK_MS 100
 
 /* Counted for each virtual machine; debugfs has them by these names. */
 enum sky_counter {
@@ -43,6 +50,8 @@ enum sky_counter {
 	SKY_COUNT_exit_space,
 	SKY_COUNT_exit_hypercall,
 	SKY_COUNT_exit_idle, /* an instruction that needs no emulation any more */
+	SKY_COUNT_exit_fault, /* page faults of processes with shared mappings */
+	SKY_COUNT_faults_mapped, /* ... in one of these */
 	SKY_COUNT_calls,
 	SKY_COUNT_returns,
 	SKY_COUNT_returns_split, /* on another virtual CPU than the entry */
@@ -62,6 +71,12 @@ enum sky_counter {
 	SKY_COUNT_processes_vanished,
 	SKY_COUNT_children_lost, /* forks whose child was not found */
 	SKY_COUNT_hypercalls_refused,
+	SKY_COUNT_areas, /* mappings of files */
+	SKY_COUNT_areas_refused,
+	SKY_COUNT_pages_appeared, /* of mapped files */
+	SKY_COUNT_pages_gone,
+	SKY_COUNT_pages_refused,
+	SKY_COUNT_looks,
 	SKY_COUNT_records_lost,
 	SKY_COUNTERS
 };
@@ -71,6 +86,9 @@ struct sky_file {
 	unsigned int references;
 	bool append;
 	bool told; /* an insight-call has asked which it is */
+	bool read_only;
+	u32 mode; /* 0: not known */
+	u64 device, inode;
 	u64 position, end; /* SKY_OFFSET_UNKNOWN */
 	/* The chunk that the last call ended in: its checksum's state up to run_offset. */
 	u64 run_offset, run_state;
@@ -80,6 +98,26 @@ struct sky_files {
 	unsigned int references;
 	unsigned int count;
 	struct xarray at; /* struct sky_file, by descriptor */
+};
+
+/* Part of a space that shows a file. */
+struct sky_area {
+	struct list_head of_process, all;
+	struct list_head pages; /* that are there (sky_mapped.c) */
+	struct sky_vm *vm;
+	struct sky_process *process;
+	u64 from, until; /* addresses */
+	u64 device, inode; /* 0, 0: not known */
+	u64 index; /* of the file's page at `from` */
+	u64 next; /* where the look at its page tables goes on */
+	u32 sweep; /* how often that was through */
+	bool shared; /* and may be written: what the process writes goes to the file */
+};
+
+/* A page fault in a shared mapping that has not returned yet. */
+struct sky_fault {
+	u64 address, fs_base, since_ns;
+	bool write;
 };
 
 /* A sequence of insight-calls, one at a time in a process. */
@@ -123,6 +161,10 @@ struct sky_process {
 	struct sky_insight insight;
 	struct xarray reads; /* asynchronous, by control block (sky_aio.c) */
 	u32 read_count;
+	struct list_head areas; /* of its space */
+	u32 area_count, shared_areas;
+	struct sky_fault fault[SKY_FAULTS_MAX];
+	u32 faults;
 };
 
 /* A child, or a new program, whose address space is not known yet. */
@@ -182,6 +224,11 @@ struct sky_vm {
 	DECLARE_HASHTABLE(calls, 8);
 	struct list_head calls_by_age;
 	struct list_head forks;
+	struct list_head areas; /* the one that is looked at next first */
+	unsigned int area_count, page_count;
+	struct hlist_head *pages_by_address, *pages_by_frame; /* NULL: no file was ever mapped */
+	struct delayed_work look;
+	u64 next_look_ns;
 	struct dentry *counters_file;
 	atomic64_t counter[SKY_COUNTERS];
 };
@@ -195,6 +242,7 @@ struct sky_vcpu {
 	bool registered;
 	/* Only the virtual CPU's own thread touches what follows. */
 	bool hidden; /* EFER.SCE */
+	bool faulting; /* page faults are intercepted */
 	bool watching; /* for the first return to user mode in an unknown space */
 	u64 space; /* loaded last, while monitoring */
 	u64 begun_ns; /* when the exit that is handled began */
@@ -231,6 +279,9 @@ enum sky_rule_kind {
 	SKY_RULE_FORGET, /* moves the position by itself */
 	SKY_RULE_TRUNCATE,
 	SKY_RULE_MAP,
+	SKY_RULE_UNMAP,
+	SKY_RULE_REMAP,
+	SKY_RULE_ADVISE,
 	SKY_RULE_SECCOMP,
 	SKY_RULE_PRCTL,
 	SKY_RULE_ARCH_PRCTL,
@@ -340,6 +391,23 @@ void sky_calls_free(struct sky_vm *vm);
 
 /* False: the space that is loaded is another process's now, for the old one was killed. */
 bool sky_process_lives(struct sky_vcpu *sky, const struct sky_process *process);
+
+/* sky_mapped.c; all with vm->lock */
+/* The call may take pages away; and it has returned. */
+void sky_mapped_begins(struct sky_vcpu *sky, const struct sky_call *call);
+void sky_mapped_returned(struct sky_vcpu *sky, const struct sky_call *call, s64 result);
+/* Page faults of the process that is about to go on, in user mode or in a system call. */
+void sky_faults_return(struct sky_vcpu *sky, struct sky_process *process, bool to_user);
+void sky_areas_inherit(struct sky_vm *vm, const struct sky_process *parent,
+		       struct sky_process *child);
+/* All of its mappings go; `alive`: its page tables still are as it left them. */
+void sky_areas_end(struct sky_vcpu *sky, struct sky_process *process, bool alive);
+/* ... untold. */
+void sky_areas_free(struct sky_process *process);
+void sky_mapped_free(struct sky_vm *vm);
+void sky_look(struct sky_vcpu *sky);
+/* Without the lock. */
+void sky_look_due(struct work_struct *work);
 
 /* sky_instruction.c */
 u64 sky_fs_base(struct kvm_vcpu *vcpu);

@@ -72,6 +72,7 @@ static struct sky_process *process_new(struct sky_files *files)
 	xa_init(&process->thread_ids);
 	xa_init(&process->reads);
 	INIT_LIST_HEAD(&process->guests);
+	INIT_LIST_HEAD(&process->areas);
 	return process;
 }
 
@@ -81,6 +82,7 @@ static void process_free(struct sky_process *process)
 
 	list_for_each_entry_safe(guest, next, &process->guests, of_host)
 		process_free(guest);
+	sky_areas_free(process);
 	if (process->host)
 		list_del(&process->of_host);
 	if (process->birth)
@@ -174,6 +176,7 @@ void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why)
 	struct sky_cpu cpu = {.space = process->space, .pid = process->pid};
 
 	sky_calls_end(sky, process, NULL);
+	sky_areas_end(sky, process, why == SKY_WHY_ASKED || why == SKY_WHY_ENDED);
 	if (process->listed) {
 		process_unlist(sky->vm, process);
 		sky_record_monitor(sky, &cpu, false, why);
@@ -292,6 +295,7 @@ void sky_fork_begin(struct sky_vcpu *sky, struct sky_process *process, struct sk
 	call->fork = fork;
 	child->fs_base = call->child_fs_base;
 	if (!shares) {
+		sky_areas_inherit(sky->vm, process, child);
 		watch(sky->vm, fork, true);
 		return;
 	}
@@ -525,6 +529,7 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 	const struct sky_part name = {fork->path, fork->path_bytes};
 
 	sky_calls_end(sky, process, fork);
+	sky_areas_end(sky, process, false);
 	list_for_each_entry_safe(guest, next, &process->guests, of_host)
 		sky_process_end(sky, guest, SKY_WHY_VANISHED);
 	if (process->host) {

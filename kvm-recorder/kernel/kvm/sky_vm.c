@@ -7,6 +7,8 @@
  *	a process of the guest is	CR3 writes, on all its virtual CPUs
  *	... and its space is loaded	SYSCALL and SYSRET, on that virtual CPU
  *	... and has calls under way	IRET
+ *	... or page faults in mapped files
+ *	... and can write to mapped files	page faults
  *
  * A virtual CPU changes that only for itself; the others are asked to (KVM_REQ_SKY).
  */
@@ -141,11 +143,14 @@ void sky_sync(struct sky_vcpu *sky)
 	process = sky_process_in(vm, space);
 	sky->space = space;
 	sky->watching &= !process && vm->watchers;
-	under_way = sky->watching || (process && process->calls);
+	under_way = sky->watching || (process && (process->calls || process->faults));
 	set_monitoring(vm);
 	vendor->intercept_space(sky->vcpu, vm->monitoring);
 	if (vendor->intercept_iret)
 		vendor->intercept_iret(sky->vcpu, under_way);
+	sky->faulting = process && process->shared_areas && tdp_enabled && vendor->intercept_faults;
+	if (tdp_enabled && vendor->intercept_faults)
+		vendor->intercept_faults(sky->vcpu, sky->faulting);
 	hide(sky, process || sky->watching);
 }
 
@@ -179,6 +184,7 @@ void sky_requested(struct kvm_vcpu *vcpu)
 		return;
 	if (!vcpu->vcpu_id && !is_long_mode(vcpu))
 		sky_processes_end_all(sky);
+	sky_look(sky);
 	sky_sync(sky);
 	mutex_unlock(&sky->vm->lock);
 }
@@ -325,6 +331,8 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_exit_space] = "exit_space",
 	[SKY_COUNT_exit_hypercall] = "exit_hypercall",
 	[SKY_COUNT_exit_idle] = "exit_idle",
+	[SKY_COUNT_exit_fault] = "exit_fault",
+	[SKY_COUNT_faults_mapped] = "faults_mapped",
 	[SKY_COUNT_calls] = "calls",
 	[SKY_COUNT_returns] = "returns",
 	[SKY_COUNT_returns_split] = "returns_split",
@@ -344,6 +352,12 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_processes_vanished] = "processes_vanished",
 	[SKY_COUNT_children_lost] = "children_lost",
 	[SKY_COUNT_hypercalls_refused] = "hypercalls_refused",
+	[SKY_COUNT_areas] = "areas",
+	[SKY_COUNT_areas_refused] = "areas_refused",
+	[SKY_COUNT_pages_appeared] = "pages_appeared",
+	[SKY_COUNT_pages_gone] = "pages_gone",
+	[SKY_COUNT_pages_refused] = "pages_refused",
+	[SKY_COUNT_looks] = "looks",
 	[SKY_COUNT_records_lost] = "records_lost",
 };
 
@@ -381,6 +395,8 @@ static struct sky_vm *vm_new(struct kvm *kvm)
 	INIT_LIST_HEAD(&vm->vcpu_list);
 	INIT_LIST_HEAD(&vm->calls_by_age);
 	INIT_LIST_HEAD(&vm->forks);
+	INIT_LIST_HEAD(&vm->areas);
+	INIT_DELAYED_WORK(&vm->look, sky_look_due);
 	list_add(&vm->all, &vms);
 	show_counters(vm);
 	return vm;
@@ -391,6 +407,8 @@ static void vm_free(struct sky_vm *vm)
 	mutex_lock(&vm->lock);
 	sky_processes_free(vm);
 	mutex_unlock(&vm->lock);
+	cancel_delayed_work_sync(&vm->look);
+	sky_mapped_free(vm);
 	if (vm->in_use)
 		static_branch_dec(&sky_in_use);
 	debugfs_remove(vm->counters_file);

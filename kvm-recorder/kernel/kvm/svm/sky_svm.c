@@ -37,9 +37,23 @@ static void svm_intercept_iret(struct kvm_vcpu *vcpu, bool on)
 		svm_clr_intercept(svm, INTERCEPT_IRET);
 }
 
+/* The guest's own, which KVM has nothing to do with under nested paging. */
+static void svm_intercept_faults(struct kvm_vcpu *vcpu, bool on)
+{
+	struct vcpu_svm *svm = to_svm(vcpu);
+	bool is_on = vmcb_is_intercept(&svm->vmcb01.ptr->control,
+				       INTERCEPT_EXCEPTION_OFFSET + PF_VECTOR);
+
+	if (on && !is_on)
+		set_exception_intercept(svm, PF_VECTOR);
+	else if (!on && is_on)
+		clr_exception_intercept(svm, PF_VECTOR);
+}
+
 static const struct sky_vendor sky_svm = {
 	.intercept_space = svm_intercept_space,
 	.intercept_iret = svm_intercept_iret,
+	.intercept_faults = svm_intercept_faults,
 };
 
 void sky_svm_init(void)
