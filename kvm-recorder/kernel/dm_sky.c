@@ -27,12 +27,28 @@
 /* A longer request comes in parts: its record fits into a ring of 64 KiB. */
 #define REQUEST_SECTORS_MAX 2048
 
-struct sky_disk {
-	struct dm_dev *device;
-	sector_t offset;
+/*
+ * What is recorded under a name. While a table is replaced, the device has two
+ * targets of that name, of which one is live: they share this, so that recording
+ * goes on.
+ */
+struct sky_shared {
+	struct list_head all, targets;
+	struct mapped_device *mapped;
 	struct sky_source source;
 	atomic64_t requests, lost;
 };
+
+struct sky_disk {
+	struct list_head of_shared;
+	struct dm_target *target;
+	struct dm_dev *device;
+	sector_t offset;
+	struct sky_shared *shared;
+};
+
+static LIST_HEAD(names);
+static DEFINE_MUTEX(names_lock); /* them, and the targets of each */
 
 /* Beside each bio, from its submission to its end. */
 struct sky_request {
@@ -200,7 +216,7 @@ static void record_request(struct sky_request *request, struct sky_ring *ring)
 	block = (struct sky_block_record *)sky_ring_reserve(ring, length, &request->id);
 	if (!block) {
 		request->id = 0;
-		atomic64_inc(&request->disk->lost);
+		atomic64_inc(&request->disk->shared->lost);
 		return;
 	}
 	record_begin(&block->record, SKY_RECORD_BLOCK);
@@ -233,7 +249,7 @@ static void record_completion(struct sky_request *request, struct sky_ring *ring
 
 	complete = (struct sky_complete_record *)sky_ring_reserve(ring, length, &place);
 	if (!complete) {
-		atomic64_inc(&request->disk->lost);
+		atomic64_inc(&request->disk->shared->lost);
 		return;
 	}
 	record_begin(&complete->record, SKY_RECORD_COMPLETE);
@@ -254,7 +270,7 @@ static void request_end(struct sky_request *request)
 	struct sky_ring *ring;
 
 	rcu_read_lock();
-	ring = sky_source_ring(&request->disk->source);
+	ring = sky_source_ring(&request->disk->shared->source);
 	if (ring)
 		record_completion(request, ring);
 	rcu_read_unlock();
@@ -286,8 +302,8 @@ static int sky_map(struct dm_target *target, struct bio *bio)
 	request->sector = dm_target_offset(target, bio->bi_iter.bi_sector);
 	bio_set_dev(bio, disk->device->bdev);
 	bio->bi_iter.bi_sector = disk->offset + request->sector;
-	atomic64_inc(&disk->requests);
-	if (!sky_source_active(&disk->source))
+	atomic64_inc(&disk->shared->requests);
+	if (!sky_source_active(&disk->shared->source))
 		return DM_MAPIO_REMAPPED;
 
 	request->disk = disk;
@@ -295,7 +311,7 @@ static int sky_map(struct dm_target *target, struct bio *bio)
 	request->data = bio->bi_iter;
 	request->id = 0;
 	rcu_read_lock();
-	ring = sky_source_ring(&disk->source);
+	ring = sky_source_ring(&disk->shared->source);
 	if (ring)
 		record_request(request, ring);
 	rcu_read_unlock();
@@ -305,6 +321,73 @@ static int sky_map(struct dm_target *target, struct bio *bio)
 	request->end_io = bio->bi_end_io;
 	bio->bi_end_io = sky_end_io;
 	return DM_MAPIO_REMAPPED;
+}
+
+static struct sky_shared *shared_new(const char *name, struct mapped_device *mapped)
+{
+	struct sky_shared *shared = kzalloc(sizeof(*shared), GFP_KERNEL);
+	int rc;
+
+	if (!shared)
+		return ERR_PTR(-ENOMEM);
+	shared->mapped = mapped;
+	INIT_LIST_HEAD(&shared->targets);
+	rc = sky_source_register(&shared->source, name);
+	if (rc) {
+		kfree(shared);
+		return ERR_PTR(rc);
+	}
+	list_add_tail(&shared->all, &names);
+	return shared;
+}
+
+/* The one that the target may share, or -EEXIST: a table has a name once, and one device has it. */
+static struct sky_shared *shared_find(const char *name, const struct dm_target *target)
+{
+	struct sky_shared *shared;
+	struct sky_disk *disk;
+
+	list_for_each_entry(shared, &names, all) {
+		if (strcmp(shared->source.name, name))
+			continue;
+		if (shared->mapped != dm_table_get_md(target->table))
+			return ERR_PTR(-EEXIST);
+		list_for_each_entry(disk, &shared->targets, of_shared)
+			if (disk->target->table == target->table)
+				return ERR_PTR(-EEXIST);
+		return shared;
+	}
+	return NULL;
+}
+
+static int shared_get(struct sky_disk *disk, const char *name)
+{
+	struct sky_shared *shared;
+
+	mutex_lock(&names_lock);
+	shared = shared_find(name, disk->target);
+	if (!shared)
+		shared = shared_new(name, dm_table_get_md(disk->target->table));
+	if (!IS_ERR(shared)) {
+		disk->shared = shared;
+		list_add_tail(&disk->of_shared, &shared->targets);
+	}
+	mutex_unlock(&names_lock);
+	return PTR_ERR_OR_ZERO(shared);
+}
+
+static void shared_put(struct sky_disk *disk)
+{
+	struct sky_shared *shared = disk->shared;
+
+	mutex_lock(&names_lock);
+	list_del(&disk->of_shared);
+	if (list_empty(&shared->targets)) {
+		list_del(&shared->all);
+		sky_source_unregister(&shared->source);
+		kfree(shared);
+	}
+	mutex_unlock(&names_lock);
 }
 
 static int sky_ctr(struct dm_target *target, unsigned int argc, char **argv)
@@ -326,20 +409,22 @@ static int sky_ctr(struct dm_target *target, unsigned int argc, char **argv)
 	disk = kzalloc(sizeof(*disk), GFP_KERNEL);
 	if (!disk)
 		return -ENOMEM;
+	disk->target = target;
 	disk->offset = offset;
 	rc = dm_get_device(target, argv[0], dm_table_get_mode(target->table), &disk->device);
 	if (rc) {
 		target->error = "the device can't be opened";
 		goto free_disk;
 	}
-	rc = sky_source_register(&disk->source, name);
+	rc = shared_get(disk, name);
 	if (rc) {
-		target->error = "a disk of that name is recorded already";
+		target->error = rc == -EEXIST ? "another disk has that name already" :
+						"there is no memory for the disk";
 		goto put_device;
 	}
 	rc = dm_set_target_max_io_len(target, REQUEST_SECTORS_MAX);
 	if (rc)
-		goto unregister;
+		goto put_shared;
 	target->private = disk;
 	target->num_flush_bios = 1;
 	target->num_discard_bios = 1;
@@ -348,8 +433,8 @@ static int sky_ctr(struct dm_target *target, unsigned int argc, char **argv)
 	target->per_io_data_size = sizeof(struct sky_request);
 	return 0;
 
-unregister:
-	sky_source_unregister(&disk->source);
+put_shared:
+	shared_put(disk);
 put_device:
 	dm_put_device(target, disk->device);
 free_disk:
@@ -361,7 +446,7 @@ static void sky_dtr(struct dm_target *target)
 {
 	struct sky_disk *disk = target->private;
 
-	sky_source_unregister(&disk->source);
+	shared_put(disk);
 	dm_put_device(target, disk->device);
 	kfree(disk);
 }
@@ -374,13 +459,13 @@ static void sky_status(struct dm_target *target, status_type_t type, unsigned in
 
 	switch (type) {
 	case STATUSTYPE_INFO:
-		DMEMIT("%d %lld %lld", sky_source_active(&disk->source),
-		       (long long)atomic64_read(&disk->requests),
-		       (long long)atomic64_read(&disk->lost));
+		DMEMIT("%d %lld %lld", sky_source_active(&disk->shared->source),
+		       (long long)atomic64_read(&disk->shared->requests),
+		       (long long)atomic64_read(&disk->shared->lost));
 		break;
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s %llu %s", disk->device->name, (unsigned long long)disk->offset,
-		       disk->source.name + strlen("disk "));
+		       disk->shared->source.name + strlen("disk "));
 		break;
 	case STATUSTYPE_IMA:
 		result[0] = '\0';
@@ -401,7 +486,7 @@ static int sky_message(struct dm_target *target, unsigned int argc, char **argv,
 		return -EINVAL;
 	length = ALIGN(struct_size(mark, name, strlen(argv[1])), 8);
 	rcu_read_lock();
-	ring = sky_source_ring(&disk->source);
+	ring = sky_source_ring(&disk->shared->source);
 	mark = ring ? (struct sky_mark_record *)sky_ring_reserve(ring, length, &place) : NULL;
 	if (mark) {
 		record_begin(&mark->record, SKY_RECORD_MARK);

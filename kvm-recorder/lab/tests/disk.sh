@@ -166,6 +166,14 @@ check "while suspended writing waits" test ! -e "$T/written"
 dm resume sky0
 wait $writer
 check "... and goes on when resumed" test -e "$T/written"
+line=$(dmsetup table sky0)
+check "a table can take another one's place under the same name" dm reload sky0 --table "$line"
+refuses "not another device's" 1 "" dm create sky1 --table "$line"
+refuses "nor twice in one table" 1 "" dm reload sky0 --table "$(printf '%s\n%s\n' "0 8 sky $loop 0 vm1" "8 8 sky $loop 8 vm1")"
+check "... a second time, too" dm reload sky0 --table "$line"
+requests=$(status 5)
+dm resume sky0
+holds "... and recording goes on" "$(status 4) == 1 && $(status 5) >= $requests"
 for i in $(seq 30); do cat /bin/bash /bin/bash >"$T/mount/h$i"; rm -f "$T/mount/h$((i - 4))"; sync; [ -e "$T/part.0002.pcap" ] && break; done
 stop
 parts=("$T"/part.*.pcap)
