@@ -30,8 +30,33 @@ struct sky_sources {
 	__u32 padding;
 };
 
+/*
+ * Whom to monitor beside those that ask for it, and which of their files: of the
+ * virtual machine whose virtual CPU the open file is attached to. It holds until
+ * the last ring of the machine is detached.
+ */
+enum sky_select_kind {
+	SKY_SELECT_PID,	 /* the process of that number, as it sees itself */
+	SKY_SELECT_EXEC, /* who executes text: the last part of a path, or a whole one */
+	SKY_SELECT_ONLY, /* files below text, a full path without a slash at its end */
+};
+
+#define SKY_SELECT_BYTES   4096
+#define SKY_EXEC_BYTES_MAX 255  /* of what is executed; longer paths are known by their last part */
+#define SKY_SELECTS_MAX	   64 /* of a virtual machine */
+
+struct sky_select {
+	__u32 kind;
+	__u32 off; /* 1: not any more */
+	__u32 pid;
+	__u32 padding;
+	char text[SKY_SELECT_BYTES];
+};
+
 #define SKY_ABI _IO('Y', 0) /* returns SKY_ABI_VERSION */
 #define SKY_SOURCES _IOWR('Y', 1, struct sky_sources)
 #define SKY_ATTACH  _IOW('Y', 2, struct sky_attach) /* EBUSY: somebody records it already */
+/* EEXIST: it is monitored; ENOSPC: too many; EINVAL: not attached to a virtual CPU */
+#define SKY_SELECT  _IOW('Y', 3, struct sky_select)
 
 #endif

@@ -188,6 +188,7 @@ enum sky_why {
 	SKY_WHY_ASKED,	  /* the process itself asked for it */
 	SKY_WHY_CHILD,	  /* its parent is monitored */
 	SKY_WHY_ENDED,	  /* it ended by its own call */
+	SKY_WHY_SELECTED, /* the host named it */
 	SKY_WHY_VANISHED, /* it was killed, or its space is somebody else's now */
 };
 

@@ -204,6 +204,24 @@ static int ioctl_sources(void __user *argument)
 	return rc;
 }
 
+static int ioctl_select(struct file *file, const void __user *argument)
+{
+	struct sky_select *select = memdup_user(argument, sizeof(*select));
+	struct sky_mapping *mapping;
+	int rc = -EINVAL;
+
+	if (IS_ERR(select))
+		return PTR_ERR(select);
+	mutex_lock(&sources_lock);
+	mapping = file->private_data;
+	if (memchr(select->text, 0, sizeof(select->text)) && mapping && mapping->source &&
+	    mapping->source->ops)
+		rc = mapping->source->ops->select(mapping->source, select);
+	mutex_unlock(&sources_lock);
+	kfree(select);
+	return rc;
+}
+
 static long sky_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	if (!capable(CAP_SYS_ADMIN))
@@ -215,6 +233,8 @@ static long sky_ioctl(struct file *file, unsigned int command, unsigned long arg
 		return ioctl_sources((void __user *)argument);
 	case SKY_ATTACH:
 		return ioctl_attach(file, (const void __user *)argument);
+	case SKY_SELECT:
+		return ioctl_select(file, (const void __user *)argument);
 	default:
 		return -ENOTTY;
 	}
@@ -242,8 +262,11 @@ static int sky_release(struct inode *inode, struct file *file)
 	if (!mapping)
 		return 0;
 	mutex_lock(&sources_lock);
-	if (mapping->source)
+	if (mapping->source) {
 		RCU_INIT_POINTER(mapping->source->mapping, NULL);
+		if (mapping->source->ops)
+			mapping->source->ops->detached(mapping->source);
+	}
 	mutex_unlock(&sources_lock);
 	synchronize_rcu();
 	mapping_free(mapping);

@@ -12,10 +12,19 @@
 #include "sky_records.h"
 
 struct sky_mapping;
+struct sky_select;
+struct sky_source;
+
+/* What else a collector may ask of a source; calls don't overlap. */
+struct sky_source_ops {
+	int (*select)(struct sky_source *source, const struct sky_select *select);
+	void (*detached)(struct sky_source *source); /* nobody records it any more */
+};
 
 struct sky_source {
 	char name[SKY_RING_NAME_BYTES];
 	struct sky_mapping __rcu *mapping; /* NULL: nobody records */
+	const struct sky_source_ops *ops;    /* NULL: nothing */
 	struct list_head all;
 };
 

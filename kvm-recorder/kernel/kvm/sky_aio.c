@@ -114,6 +114,20 @@ static u32 hash_request(struct sky_vcpu *sky, struct sky_gathered *got, const st
 	return hasher.sums;
 }
 
+static bool is_outside(struct sky_vcpu *sky, const struct sky_call *call, int fd)
+{
+	struct sky_process *process;
+	struct sky_file *file;
+	bool outside;
+
+	mutex_lock(&sky->vm->lock);
+	process = sky_process_of(sky->vm, call->space, call->fs_base);
+	file = process ? sky_file_at(process, fd) : NULL;
+	outside = file && file->outside;
+	mutex_unlock(&sky->vm->lock);
+	return outside;
+}
+
 static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
 		       u64 at)
 {
@@ -137,6 +151,8 @@ static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_g
 	words[SKY_REQUEST_FLAGS] = block.aio_flags;
 	words[SKY_REQUEST_RESULT] = 0;
 	words[SKY_REQUEST_CHUNKS] = 0;
+	if (is_outside(sky, call, block.aio_fildes))
+		return;
 	if (writes(&block))
 		words[SKY_REQUEST_CHUNKS] = hash_request(sky, got, &(struct sky_read){
 			.buffer = block.aio_buf, .bytes = block.aio_nbytes,

@@ -207,7 +207,8 @@ void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process, const stru
 		if (but && call->fork == but)
 			continue;
 		cpu_of(call, &cpu);
-		exit_without_data(sky, call, &cpu, SKY_WAY_KILLED);
+		if (!call->outside)
+			exit_without_data(sky, call, &cpu, SKY_WAY_KILLED);
 		call_abandon(sky, call);
 	}
 }
@@ -390,11 +391,12 @@ static void gone_record(struct sky_vcpu *sky, const struct sky_call *call, bool 
 static void process_exits(struct sky_vcpu *sky, struct sky_process *process,
 			  const struct sky_call *call)
 {
-	bool last = call->rule->kind == SKY_RULE_EXIT_GROUP || !process->threads;
+	bool last = call->rule->kind == SKY_RULE_EXIT_GROUP ||
+		    (!process->threads && !process->older);
 
 	gone_record(sky, call, last);
 	if (!last)
-		process->threads--;
+		process->threads -= !!process->threads;
 	else if (!--process->users)
 		sky_process_end(sky, process, SKY_WHY_ENDED);
 }
@@ -416,10 +418,6 @@ static struct sky_process *caller(struct sky_vcpu *sky, struct sky_call *call)
 {
 	call->owner = sky_process_in(sky->vm, call->space);
 	call->process = sky_process_of(sky->vm, call->space, call->fs_base);
-	if (!call->process) {
-		sky_count(sky->vm, SKY_COUNT_exit_idle);
-		sky_sync(sky);
-	}
 	return call->process;
 }
 
@@ -450,6 +448,13 @@ static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, unsigned int l
 	return call;
 }
 
+/* What else concerns a file, who has it open and as what, is told of all files. */
+static bool is_about_data(const struct sky_rule *rule)
+{
+	return rule->reads || rule->writes || rule->kind == SKY_RULE_SEEK ||
+	       rule->kind == SKY_RULE_TRUNCATE;
+}
+
 /* The tables before the guest's memory is read: whose call it is, and where its data goes. */
 static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 				   struct sky_file *file)
@@ -459,8 +464,12 @@ static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 
 	mutex_lock(&sky->vm->lock);
 	process = caller(sky, call);
-	if (process)
+	if (process) {
 		entry = sky_insight(sky, process, call) ? SKY_ENTRY_INSIGHT : SKY_ENTRY_BEGINS;
+	} else {
+		entry = sky_stranger_calls(sky, call);
+		sky_sync(sky);
+	}
 	if (entry == SKY_ENTRY_BEGINS) {
 		call->pid = process->pid;
 		call->tid = sky_thread_id(process, call->fs_base);
@@ -471,6 +480,7 @@ static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 	if (call->file) {
 		call->file->references++;
 		*file = *call->file;
+		call->outside = file->outside && is_about_data(call->rule);
 	}
 	mutex_unlock(&sky->vm->lock);
 	return entry;
@@ -487,7 +497,10 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 		return false;
 	sky_fork_seen(sky, process);
 	sky_count(sky->vm, SKY_COUNT_calls);
-	entry_record(sky, call, got);
+	if (call->outside)
+		sky_count(sky->vm, SKY_COUNT_calls_outside);
+	else
+		entry_record(sky, call, got);
 	if (call->file && call->rule->writes)
 		run_store(call->file, hasher, call->offset);
 	sky_mapped_begins(sky, call);
@@ -543,7 +556,7 @@ enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, unsigned int leng
 		describe_child(sky, call);
 	got.path = gather_path(sky, call, call->rule->path, sky->path, &got);
 	got.path2 = gather_path(sky, call, call->rule->path2, sky->path2, &got);
-	if (call->rule->reads || call->rule->writes)
+	if ((call->rule->reads || call->rule->writes) && !call->outside)
 		gather_data(sky, call, call->file ? &file : NULL, U64_MAX, call->rule->writes,
 			    &hasher, &got);
 	else if (call->rule->kind == SKY_RULE_SUBMIT)
@@ -630,7 +643,7 @@ static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 resul
 static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 result, u64 flags,
 			   u16 way)
 {
-	bool reads = call->rule->reads && result > 0 && way != SKY_WAY_RESTART;
+	bool reads = call->rule->reads && !call->outside && result > 0 && way != SKY_WAY_RESTART;
 	struct sky_gathered got = {};
 	struct sky_hasher hasher;
 	struct sky_file file;
@@ -644,7 +657,8 @@ static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 resu
 	} else if (call->rule->kind == SKY_RULE_EVENTS && way != SKY_WAY_RESTART) {
 		sky_events_taken(sky, call, &got, result);
 	}
-	exit_record(sky, call, result, flags, way, &got);
+	if (!call->outside)
+		exit_record(sky, call, result, flags, way, &got);
 	mutex_lock(&sky->vm->lock);
 	if (reads && call->file)
 		run_store(call->file, &hasher, call->offset);
@@ -673,9 +687,11 @@ bool sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 wa
 		} else if (call) {
 			call_returned(sky, call, result);
 		}
-	} else if (sky->watching) {
-		child = sky_first_return(sky, rip, stack);
+	} else {
+		child = sky->watching && sky_first_return(sky, rip, stack);
 		sky->watching = false;
+		if (sky->asking)
+			sky_stranger_returns(sky, rip, stack);
 	}
 	sky_sync(sky);
 	mutex_unlock(&vm->lock);

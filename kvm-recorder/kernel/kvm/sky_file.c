@@ -166,6 +166,15 @@ void sky_file_told(struct sky_process *process, int fd, const struct sky_insight
 	file->end = seeks && S_ISREG(record->mode) ? record->size : SKY_OFFSET_UNKNOWN;
 }
 
+void sky_file_named(struct sky_vm *vm, struct sky_process *process, int fd, const char *path,
+		    u32 bytes)
+{
+	struct sky_file *file = sky_file_at(process, fd);
+
+	if (file)
+		file->outside = sky_outside(vm, path, bytes);
+}
+
 void sky_files_doubt(struct sky_files *files)
 {
 	struct sky_file *file;

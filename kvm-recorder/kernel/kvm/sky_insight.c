@@ -198,6 +198,7 @@ static bool take_answer(struct sky_vcpu *sky, struct sky_process *process, enum 
 	case STEP_NAME:
 		bytes = take_name(sky, process, result);
 		sky_file_told(process, insight->fd, &insight->record, insight->seeks);
+		sky_file_named(sky->vm, process, insight->fd, sky->path, bytes);
 		tell(sky, process, bytes);
 		return true;
 	default:
@@ -254,7 +255,7 @@ static bool may_ask(struct sky_vcpu *sky, const struct sky_process *process,
 	return false;
 }
 
-static void set_registers(struct kvm_vcpu *vcpu, u64 number, const u64 *argument)
+void sky_set_registers(struct kvm_vcpu *vcpu, u64 number, const u64 *argument)
 {
 	kvm_rax_write(vcpu, number);
 	kvm_rdi_write(vcpu, argument[0]);
@@ -275,7 +276,7 @@ static bool ask_next(struct sky_vcpu *sky, struct sky_process *process)
 		insight->step = __ffs(insight->steps);
 		insight->steps &= insight->steps - 1;
 		if (put_question(sky, process, insight->fd, insight->step, &question)) {
-			set_registers(sky->vcpu, question.number, question.argument);
+			sky_set_registers(sky->vcpu, question.number, question.argument);
 			insight->since_ns = sky->begun_ns;
 			sky_count(sky->vm, SKY_COUNT_insights);
 			return true;
@@ -310,7 +311,7 @@ bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu
 static void give_back(struct sky_vcpu *sky, const struct sky_insight *insight,
 		      struct sky_call *call)
 {
-	set_registers(sky->vcpu, insight->rax, insight->argument);
+	sky_set_registers(sky->vcpu, insight->rax, insight->argument);
 	call->number = insight->rax;
 	memcpy(call->argument, insight->argument, sizeof(call->argument));
 	call->rule = sky_rule_of(call);

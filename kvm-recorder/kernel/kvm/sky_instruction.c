@@ -80,8 +80,10 @@ static bool syscall(struct sky_vcpu *sky, unsigned int length)
 	sky_count(sky->vm, SKY_COUNT_exit_syscall);
 	if (static_call(kvm_x86_get_cpl)(vcpu) == 3)
 		entry = sky_call_enter(sky, is_64_bit ? 0 : SKY_CALL_COMPAT, length);
-	if (entry == SKY_ENTRY_IDLE)
+	if (entry == SKY_ENTRY_IDLE) {
+		sky_count(sky->vm, SKY_COUNT_exit_idle);
 		return true; /* it isn't hidden any more: once again */
+	}
 	if (entry == SKY_ENTRY_INSIGHT)
 		length = 0;
 	kvm_rcx_write(vcpu, is_64_bit ? kvm_rip_read(vcpu) + length :

@@ -63,6 +63,10 @@ enum sky_counter {
 	SKY_COUNT_uncovered, /* io_uring: data that no call shows */
 	SKY_COUNT_insights,
 	SKY_COUNT_insights_refused, /* seccomp, or a tracer */
+	SKY_COUNT_strangers, /* address spaces whose program was read from their memory */
+	SKY_COUNT_strangers_asked, /* ... or that were asked their number: two exits each */
+	SKY_COUNT_strangers_refused, /* ... or were not, for they might be under seccomp */
+	SKY_COUNT_calls_outside, /* on files that are not selected: not recorded */
 	SKY_COUNT_chunks,
 	SKY_COUNT_chunks_unread,
 	SKY_COUNT_texts_unread,
@@ -89,6 +93,7 @@ struct sky_file {
 	bool read_only;
 	u32 mode; /* 0: not known */
 	u64 device, inode;
+	bool outside; /* it is known not to be one of those that are recorded */
 	u64 position, end; /* SKY_OFFSET_UNKNOWN */
 	/* The chunk that the last call ended in: its checksum's state up to run_offset. */
 	u64 run_offset, run_state;
@@ -141,6 +146,7 @@ struct sky_process {
 	u32 users; /* processes that share the space (CLONE_VM), with this */
 	u32 threads; /* that were made since it is monitored */
 	u32 threads_known;
+	bool older; /* than its monitoring: it may have threads that nobody has seen begin */
 	u32 calls; /* under way in the space */
 	bool listed; /* in by_space */
 	struct xarray thread_ids; /* by thread pointer >> 3 */
@@ -197,6 +203,7 @@ struct sky_call {
 	u64 argument[6];
 	u32 number;
 	u16 abi, flags;
+	bool outside; /* of what is recorded */
 	int vcpu;
 	u32 pid, tid;
 	struct sky_process *process; /* whose */
@@ -219,6 +226,12 @@ struct sky_vm {
 	bool in_use; /* holds a count of sky_in_use */
 	unsigned int process_count, call_count, fork_count;
 	unsigned int watchers; /* forks that wait for a space */
+	/* sky_select.c */
+	struct list_head wishes;
+	unsigned int exec_wishes, pid_wishes; /* of those */
+	unsigned int stranger_count, debt_count;
+	struct list_head debts;
+	DECLARE_HASHTABLE(strangers, 8);
 	bool pti; /* user and kernel mode have a CR3 each, bit 12 apart */
 	DECLARE_HASHTABLE(processes, 8);
 	DECLARE_HASHTABLE(calls, 8);
@@ -244,6 +257,8 @@ struct sky_vcpu {
 	bool hidden; /* EFER.SCE */
 	bool faulting; /* page faults are intercepted */
 	bool watching; /* for the first return to user mode in an unknown space */
+	bool unmet; /* nobody has looked whose the loaded space is */
+	bool asking; /* it is hidden for a stranger's sake */
 	u64 space; /* loaded last, while monitoring */
 	u64 begun_ns; /* when the exit that is handled began */
 	u64 *sums; /* room for SKY_SUMS_MAX */
@@ -325,7 +340,8 @@ void sky_processes_rename(struct sky_vm *vm);
 void sky_calls_rename(struct sky_vm *vm);
 struct sky_process *sky_process_in(struct sky_vm *vm, u64 space);
 struct sky_process *sky_process_of(struct sky_vm *vm, u64 space, u64 fs_base);
-int sky_process_begin(struct sky_vcpu *sky, u32 pid, u32 tid);
+/* For the loaded space; why: SKY_WHY_ASKED or SKY_WHY_SELECTED. */
+int sky_process_begin(struct sky_vcpu *sky, const struct sky_cpu *cpu, u32 why);
 void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why);
 void sky_processes_end_all(struct sky_vcpu *sky);
 void sky_processes_free(struct sky_vm *vm);
@@ -361,12 +377,16 @@ void sky_file_moved(struct sky_file *file, const struct sky_rule *rule, const u6
 /* What insight-calls gave; NULL: they gave nothing. */
 void sky_file_told(struct sky_process *process, int fd, const struct sky_insight_record *record,
 		   bool seeks);
+/* Its full path, or what else its kernel calls it. */
+void sky_file_named(struct sky_vm *vm, struct sky_process *process, int fd, const char *path,
+		    u32 bytes);
 /* A new program keeps what it doesn't close; which that is must be asked. */
 void sky_files_doubt(struct sky_files *files);
 
 /* sky_insight.c; with vm->lock */
 /* True: the registers are those of an insight-call, which is to return to where it is made. */
 bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
+void sky_set_registers(struct kvm_vcpu *vcpu, u64 number, const u64 *argument);
 bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu *cpu, u64 rip);
 
 /* sky_call.c */
@@ -374,6 +394,7 @@ const struct sky_rule *sky_rule_of(const struct sky_call *call);
 enum sky_entry {
 	SKY_ENTRY_IDLE, /* not monitored: the processor can do it */
 	SKY_ENTRY_BEGINS,
+	SKY_ENTRY_PASSES, /* not monitored, but others of its space will be wanted */
 	SKY_ENTRY_INSIGHT, /* once again after an insight-call */
 };
 enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, unsigned int length);
@@ -408,6 +429,29 @@ void sky_mapped_free(struct sky_vm *vm);
 void sky_look(struct sky_vcpu *sky);
 /* Without the lock. */
 void sky_look_due(struct work_struct *work);
+
+/* sky_select.c; all with vm->lock */
+struct sky_select;
+
+/* Adds a wish, or takes one away; 0 or -errno. */
+int sky_select(struct sky_vm *vm, const struct sky_select *select);
+/* All wishes go. */
+void sky_select_nothing(struct sky_vm *vm);
+/* Is somebody looked for, or to be given his registers back? */
+bool sky_selects(const struct sky_vm *vm);
+/* The loaded space is no monitored process's: is it one that is looked for? */
+void sky_meet(struct sky_vcpu *sky);
+/* The process of the loaded space isn't monitored any more: nor shall it be for its name's sake. */
+void sky_stranger_left(struct sky_vcpu *sky);
+enum sky_entry sky_stranger_calls(struct sky_vcpu *sky, const struct sky_call *call);
+void sky_stranger_returns(struct sky_vcpu *sky, u64 rip, u64 stack);
+/* reset: and what is owed to anybody, for all of the guest is gone. */
+void sky_strangers_forget(struct sky_vm *vm, bool reset);
+/* The process will not be monitored any more: if it makes an insight-call, it is owed its registers. */
+void sky_owe(struct sky_vm *vm, const struct sky_process *process);
+void sky_strangers_rename(struct sky_vm *vm);
+/* Is the file of that path one that is not recorded? */
+bool sky_outside(const struct sky_vm *vm, const char *path, u32 bytes);
 
 /* sky_instruction.c */
 u64 sky_fs_base(struct kvm_vcpu *vcpu);

@@ -461,7 +461,8 @@ static void mapped(struct sky_vcpu *sky, struct sky_process *process, const stru
 	struct sky_area like = {.shared = (argument[3] & MAP_TYPE) != MAP_PRIVATE};
 
 	unmapped(sky, process, from, until);
-	if (argument[3] & MAP_ANONYMOUS || (file && file->mode && !S_ISREG(file->mode)))
+	if (argument[3] & MAP_ANONYMOUS || (file && file->mode && !S_ISREG(file->mode)) ||
+	    (file && file->outside))
 		return;
 	if (file && file->mode) {
 		like.device = file->device;

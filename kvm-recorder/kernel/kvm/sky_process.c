@@ -148,13 +148,12 @@ void sky_processes_rename(struct sky_vm *vm)
 	sky_calls_rename(vm);
 }
 
-int sky_process_begin(struct sky_vcpu *sky, u32 pid, u32 tid)
+int sky_process_begin(struct sky_vcpu *sky, const struct sky_cpu *cpu, u32 why)
 {
 	struct sky_vm *vm = sky->vm;
-	struct sky_process *process = sky_process_in(vm, sky_space_now(sky));
-	struct sky_cpu cpu;
+	struct sky_process *process;
 
-	if (process)
+	if (sky_process_in(vm, cpu->space))
 		return 0;
 	if (vm->process_count >= SKY_PROCESSES_MAX) {
 		sky_count(vm, SKY_COUNT_processes_refused);
@@ -163,37 +162,53 @@ int sky_process_begin(struct sky_vcpu *sky, u32 pid, u32 tid)
 	process = process_new(sky_files_new());
 	if (!process)
 		return -ENOMEM;
-	sky_cpu_now(sky, &cpu, kvm_rsp_read(sky->vcpu), pid, tid);
-	process->pid = pid;
-	sky_thread_told(process, cpu.fs_base, tid);
-	process_list(sky, process, cpu.space, cpu.stack);
-	sky_record_monitor(sky, &cpu, true, SKY_WHY_ASKED);
+	process->pid = cpu->pid;
+	process->older = why != SKY_WHY_ASKED;
+	sky_thread_told(process, cpu->fs_base, cpu->tid);
+	process_list(sky, process, cpu->space, cpu->stack);
+	sky_record_monitor(sky, cpu, true, why);
 	return 0;
+}
+
+static void owe(struct sky_vm *vm, const struct sky_process *process)
+{
+	const struct sky_process *guest;
+
+	sky_owe(vm, process);
+	list_for_each_entry(guest, &process->guests, of_host)
+		owe(vm, guest);
 }
 
 void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why)
 {
 	struct sky_cpu cpu = {.space = process->space, .pid = process->pid};
 
+	if (why == SKY_WHY_ASKED)
+		owe(sky->vm, process);
 	sky_calls_end(sky, process, NULL);
 	sky_areas_end(sky, process, why == SKY_WHY_ASKED || why == SKY_WHY_ENDED);
 	if (process->listed) {
 		process_unlist(sky->vm, process);
 		sky_record_monitor(sky, &cpu, false, why);
+		if (why != SKY_WHY_VANISHED && cpu.space == sky_space_now(sky))
+			sky_stranger_left(sky);
 	}
 	if (why == SKY_WHY_VANISHED)
 		sky_count(sky->vm, SKY_COUNT_processes_vanished);
 	process_free(process);
 }
 
+/* They go on, but nobody records them. */
 void sky_processes_end_all(struct sky_vcpu *sky)
 {
 	struct sky_process *process;
 	struct hlist_node *next;
 	int bucket;
 
-	hash_for_each_safe(sky->vm->processes, bucket, next, process, by_space)
+	hash_for_each_safe(sky->vm->processes, bucket, next, process, by_space) {
+		owe(sky->vm, process);
 		sky_process_end(sky, process, SKY_WHY_VANISHED);
+	}
 }
 
 static void fork_free(struct sky_vm *vm, struct sky_fork *fork)
@@ -547,6 +562,7 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 	xa_destroy(&process->thread_ids);
 	process->threads = 0;
 	process->threads_known = 0;
+	process->older = false;
 	process->users = 1;
 	sky_thread_told(process, cpu->fs_base, process->pid);
 	process_list(sky, process, cpu->space, cpu->stack);

@@ -4,7 +4,8 @@
  * ask for, and which of its instructions are intercepted at the moment.
  *
  *	nobody is monitored		nothing
- *	a process of the guest is	CR3 writes, on all its virtual CPUs
+ *	a process of the guest is,
+ *	or is looked for		CR3 writes, on all its virtual CPUs
  *	... and its space is loaded	SYSCALL and SYSRET, on that virtual CPU
  *	... and has calls under way	IRET
  *	... or page faults in mapped files
@@ -20,6 +21,7 @@
 #include "kvm_cache_regs.h"
 #include "x86.h"
 #include "sky_hypercall.h"
+#include "sky_ioctl.h"
 #include "sky_kvm.h"
 
 #define CR3_NOT_SPACE (BIT_ULL(63) | 0xfff) /* "keep the TLB", and the PCID */
@@ -124,7 +126,7 @@ static void hide(struct sky_vcpu *sky, bool hidden)
  */
 static void set_monitoring(struct sky_vm *vm)
 {
-	WRITE_ONCE(vm->monitoring, vm->process_count || vm->watchers);
+	WRITE_ONCE(vm->monitoring, vm->process_count || vm->watchers || sky_selects(vm));
 	if (vm->monitoring && !vm->in_use)
 		static_branch_inc(&sky_in_use);
 	vm->in_use |= vm->monitoring;
@@ -143,7 +145,13 @@ void sky_sync(struct sky_vcpu *sky)
 	process = sky_process_in(vm, space);
 	sky->space = space;
 	sky->watching &= !process && vm->watchers;
-	under_way = sky->watching || (process && (process->calls || process->faults));
+	sky->asking = false;
+	if (!process && sky_selects(vm)) {
+		sky_meet(sky);
+		process = sky_process_in(vm, space);
+	}
+	under_way = sky->watching || sky->asking ||
+		    (process && (process->calls || process->faults));
 	set_monitoring(vm);
 	vendor->intercept_space(sky->vcpu, vm->monitoring);
 	if (vendor->intercept_iret)
@@ -151,7 +159,7 @@ void sky_sync(struct sky_vcpu *sky)
 	sky->faulting = process && process->shared_areas && tdp_enabled && vendor->intercept_faults;
 	if (tdp_enabled && vendor->intercept_faults)
 		vendor->intercept_faults(sky->vcpu, sky->faulting);
-	hide(sky, process || sky->watching);
+	hide(sky, process || sky->watching || sky->asking);
 }
 
 void sky_iret_native(struct sky_vcpu *sky)
@@ -182,8 +190,11 @@ void sky_requested(struct kvm_vcpu *vcpu)
 
 	if (!sky)
 		return;
-	if (!vcpu->vcpu_id && !is_long_mode(vcpu))
+	if (!vcpu->vcpu_id && !is_long_mode(vcpu)) {
 		sky_processes_end_all(sky);
+		sky_strangers_forget(sky->vm, true);
+	}
+	sky->unmet = true;
 	sky_look(sky);
 	sky_sync(sky);
 	mutex_unlock(&sky->vm->lock);
@@ -241,9 +252,10 @@ void __sky_space_loaded(struct kvm_vcpu *vcpu)
 		return;
 	sky->begun_ns = ktime_get_ns();
 	mutex_lock(&vm->lock);
-	if (!vm->pti && vm->process_count && is_entry(vcpu)) {
+	if (!vm->pti && vm->monitoring && is_entry(vcpu)) {
 		vm->pti = true;
 		sky_processes_rename(vm);
+		sky_strangers_rename(vm);
 		sky->space = sky_space(vm, sky->space);
 	}
 	if (vm->process_count && !sky_recorded(vm))
@@ -261,6 +273,7 @@ void __sky_space_loaded(struct kvm_vcpu *vcpu)
 		if (before && !process)
 			sky_candidate(sky, sky->space, space);
 		sky->watching = true;
+		sky->unmet = true;
 		if (before || process)
 			sky_record_switch(sky, space, process, process ? process->pid : 0);
 		sky_sync(sky);
@@ -273,6 +286,7 @@ static int ask(struct sky_vcpu *sky, u64 what, u32 pid, u32 tid)
 	struct sky_vm *vm = sky->vm;
 	struct sky_process *process;
 	bool before = vm->monitoring;
+	struct sky_cpu cpu;
 	int rc;
 
 	if (!vendor)
@@ -283,7 +297,8 @@ static int ask(struct sky_vcpu *sky, u64 what, u32 pid, u32 tid)
 	case SKY_ASK_PRESENT:
 		return 0;
 	case SKY_ASK_BEGIN:
-		rc = sky_process_begin(sky, pid, tid);
+		sky_cpu_now(sky, &cpu, kvm_rsp_read(sky->vcpu), pid, tid);
+		rc = sky_process_begin(sky, &cpu, SKY_WHY_ASKED);
 		break;
 	case SKY_ASK_END:
 		process = sky_process_in(vm, sky_space_now(sky));
@@ -344,6 +359,10 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_uncovered] = "uncovered",
 	[SKY_COUNT_insights] = "insights",
 	[SKY_COUNT_insights_refused] = "insights_refused",
+	[SKY_COUNT_strangers] = "strangers",
+	[SKY_COUNT_strangers_asked] = "strangers_asked",
+	[SKY_COUNT_strangers_refused] = "strangers_refused",
+	[SKY_COUNT_calls_outside] = "calls_outside",
 	[SKY_COUNT_chunks] = "chunks",
 	[SKY_COUNT_chunks_unread] = "chunks_unread",
 	[SKY_COUNT_texts_unread] = "texts_unread",
@@ -397,6 +416,8 @@ static struct sky_vm *vm_new(struct kvm *kvm)
 	INIT_LIST_HEAD(&vm->forks);
 	INIT_LIST_HEAD(&vm->areas);
 	INIT_DELAYED_WORK(&vm->look, sky_look_due);
+	INIT_LIST_HEAD(&vm->wishes);
+	INIT_LIST_HEAD(&vm->debts);
 	list_add(&vm->all, &vms);
 	show_counters(vm);
 	return vm;
@@ -406,6 +427,8 @@ static void vm_free(struct sky_vm *vm)
 {
 	mutex_lock(&vm->lock);
 	sky_processes_free(vm);
+	sky_select_nothing(vm);
+	sky_strangers_forget(vm, true);
 	mutex_unlock(&vm->lock);
 	cancel_delayed_work_sync(&vm->look);
 	sky_mapped_free(vm);
@@ -456,10 +479,44 @@ static struct sky_vcpu *vcpu_new(struct kvm_vcpu *vcpu)
 	return NULL;
 }
 
+/* Each virtual CPU looks anew at what it has loaded. */
+static int select(struct sky_source *source, const struct sky_select *select)
+{
+	struct sky_vm *vm = container_of(source, struct sky_vcpu, source)->vm;
+	int rc;
+
+	if (!vendor)
+		return -ENODEV;
+	mutex_lock(&vm->lock);
+	rc = sky_select(vm, select);
+	if (!rc)
+		sky_sync_all(vm);
+	mutex_unlock(&vm->lock);
+	return rc;
+}
+
+static void detached(struct sky_source *source)
+{
+	struct sky_vm *vm = container_of(source, struct sky_vcpu, source)->vm;
+
+	mutex_lock(&vm->lock);
+	if (!sky_recorded(vm) && !list_empty(&vm->wishes)) {
+		sky_select_nothing(vm);
+		sky_sync_all(vm);
+	}
+	mutex_unlock(&vm->lock);
+}
+
+static const struct sky_source_ops source_ops = {
+	.select = select,
+	.detached = detached,
+};
+
 static void vcpu_register(struct sky_vcpu *sky)
 {
 	char name[SKY_RING_NAME_BYTES];
 
+	sky->source.ops = &source_ops;
 	snprintf(name, sizeof(name), "vm %d vcpu %d", task_tgid_nr(current), sky->vcpu->vcpu_id);
 	sky->registered = !sky_source_register(&sky->source, name);
 	if (!sky->registered)
