@@ -67,6 +67,11 @@ void ring_detach(struct attached_ring *attached)
 	close(attached->fd);
 }
 
+int ring_select(const struct attached_ring *attached, const struct sky_select *select)
+{
+	return ioctl(attached->fd, SKY_SELECT, select);
+}
+
 /* There may be more of them each time. */
 source_name *ring_sources(size_t *count)
 {

@@ -26,6 +26,10 @@ int ring_attach(struct attached_ring *attached, const char *name, uint64_t bytes
 /* Ends that; what the ring holds still is gone. */
 void ring_detach(struct attached_ring *attached);
 
+struct sky_select;
+/* Asks for that of the ring's source (SKY_SELECT); 0, or -1 with errno set. */
+int ring_select(const struct attached_ring *attached, const struct sky_select *select);
+
 /*
  * What there is to record, to be freed; *count names. NULL after saying what is
  * wrong.

@@ -53,6 +53,31 @@ void guest_name(pid_t pid, char name[GUEST_NAME_BYTES])
 	fclose(words);
 }
 
+/* "vhost-vsock-pci,guest-cid=3", or as JSON: {..., "guest-cid": 3} */
+int guest_cid(pid_t pid, uint32_t *cid)
+{
+	char path[32], *word = NULL, *at;
+	size_t room = 0;
+	FILE *words;
+	int rc = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	words = fopen(path, "re");
+	if (!words)
+		return -1;
+	while (rc && getdelim(&word, &room, '\0', words) > 0) {
+		at = strstr(word, "vsock") ? strstr(word, "guest-cid") : NULL;
+		if (!at)
+			continue;
+		at += strlen("guest-cid");
+		at += strspn(at, "\"= :");
+		rc = sscanf(at, "%u", cid) == 1 ? 0 : -1;
+	}
+	free(word);
+	fclose(words);
+	return rc;
+}
+
 static bool is_meant(const char *wanted, pid_t pid)
 {
 	char name[GUEST_NAME_BYTES], number[16];

@@ -7,6 +7,7 @@
 #define SKY_GUESTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "attach.h"
@@ -21,6 +22,9 @@ const char *source_disk(const source_name name);
 
 /* QEMU's -name, by its command line; "" if it has none. */
 void guest_name(pid_t pid, char name[GUEST_NAME_BYTES]);
+
+/* Its vsock address, by QEMU's command line; 0, or -1 if it says none. */
+int guest_cid(pid_t pid, uint32_t *cid);
 
 /*
  * The process of the virtual machine that the user means by its number or its

@@ -16,6 +16,10 @@
 enum {
 	OPTION_KVM = 256,
 	OPTION_DISK,
+	OPTION_PID,
+	OPTION_EXEC,
+	OPTION_ONLY,
+	OPTION_VSOCK,
 	OPTION_STREAM,
 	OPTION_ROTATE,
 	OPTION_RING,
@@ -33,6 +37,19 @@ static const struct argp_option option_table[] = {
 	 "Disks to record, by the names that their dm-sky targets have; the first is number 0", 1},
 	{"output", 'o', "T.h5", 0, "Where the trace goes", 1},
 	{"seconds", OPTION_SECONDS, "N", 0, "Record so long at most", 1},
+
+	{"pid", OPTION_PID, "N", 0,
+	 "Record the process that has this number in the guest, and its children, as if it had "
+	 "asked by skyrun; more than one --pid may be given",
+	 3},
+	{"exec", OPTION_EXEC, "NAME", 0,
+	 "Record who executes this program, and their children: a whole path as it is executed, "
+	 "or its last part; more than one --exec may be given",
+	 3},
+	{"only", OPTION_ONLY, "PREFIX", 0,
+	 "Record reads and writes of files below this full path only", 3},
+	{"vsock", OPTION_VSOCK, "PORT", 0,
+	 "Record who asks for it at this vsock port by `skyrun --vsock`", 3},
 
 	{"stream", OPTION_STREAM, "T.pcap", 0,
 	 "Where the stream is written while recording, a file or a pipe, and left "
@@ -90,6 +107,53 @@ static void set_seconds(struct argp_state *state, struct kvm_options *options, c
 	options->duration_ns = seconds * 1e9;
 }
 
+static uint32_t number(struct argp_state *state, const char *option, const char *text)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !value || value >= UINT32_MAX)
+		argp_error(state, "%s %s is not a number", option, text);
+	return value;
+}
+
+static void add_pid(struct argp_state *state, struct kvm_options *options, const char *text)
+{
+	if (options->pid_count == SKY_SELECTS_MAX)
+		argp_error(state, "--pid can be given %d times at most", SKY_SELECTS_MAX);
+	options->pids[options->pid_count++] = number(state, "--pid", text);
+}
+
+static void add_program(struct argp_state *state, struct kvm_options *options, const char *text)
+{
+	if (options->program_count == SKY_SELECTS_MAX)
+		argp_error(state, "--exec can be given %d times at most", SKY_SELECTS_MAX);
+	if (!*text || text[strlen(text) - 1] == '/' || strlen(text) > SKY_EXEC_BYTES_MAX ||
+	    (*text != '/' && strchr(text, '/')))
+		argp_error(state, "--exec %s is neither a program's name nor its full path", text);
+	options->programs[options->program_count++] = text;
+}
+
+/* A full path as the guest's kernel gives them; the root itself selects everything. */
+static void set_only(struct argp_state *state, struct kvm_options *options, const char *text)
+{
+	char *rest = NULL, *parts = strdup(text), *path = calloc(1, strlen(text) + 2), *end = path;
+
+	if (!parts || !path)
+		argp_failure(state, 1, 0, "out of memory");
+	if (options->only)
+		argp_error(state, "--only can be given once");
+	for (char *part = strtok_r(parts, "/", &rest); part; part = strtok_r(NULL, "/", &rest)) {
+		if (!strcmp(part, ".") || !strcmp(part, ".."))
+			argp_error(state, "--only %s is not a path without . and ..", text);
+		end += sprintf(end, "/%s", part);
+	}
+	if (*text != '/' || end - path >= SKY_SELECT_BYTES)
+		argp_error(state, "--only %s is not a full path", text);
+	free(parts);
+	options->only = path;
+}
+
 /* `--kvm --help` asks for help, not for a machine of that name. */
 static void set_machine(struct argp_state *state, struct kvm_options *options, const char *text)
 {
@@ -103,8 +167,14 @@ static void check(struct argp_state *state, const struct kvm_options *options)
 {
 	size_t length = options->output ? strlen(options->output) : 0;
 
+	bool chooses = options->pid_count || options->program_count || options->only ||
+		       options->vsock_port;
+
 	if (options->list)
 		return;
+	if (!options->machine && chooses)
+		argp_error(state, "--pid, --exec, --only and --vsock choose of a virtual machine; "
+				  "name one");
 	if (!options->machine && !options->disk_count)
 		argp_error(state, "without a virtual machine, name a disk with --disk");
 	if (!options->output && !options->stream)
@@ -135,6 +205,18 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case OPTION_SECONDS:
 		set_seconds(state, options, argument);
+		break;
+	case OPTION_PID:
+		add_pid(state, options, argument);
+		break;
+	case OPTION_EXEC:
+		add_program(state, options, argument);
+		break;
+	case OPTION_ONLY:
+		set_only(state, options, argument);
+		break;
+	case OPTION_VSOCK:
+		options->vsock_port = number(state, "--vsock", argument);
 		break;
 	case OPTION_STREAM:
 		options->stream = argument;
@@ -191,6 +273,7 @@ int kvm_parse(int argc, char **argv, struct kvm_options *options)
 
 void kvm_options_free(struct kvm_options *options)
 {
+	free(options->only);
 	free(options->stream_beside);
 	free(options->words);
 }

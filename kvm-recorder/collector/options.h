@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kvm-recorder/kernel/sky_ioctl.h"
+
 #define DISKS_MAX 64
 
 struct kvm_options {
@@ -19,6 +21,12 @@ struct kvm_options {
 	uint64_t rotate_bytes; /* 0: one stream */
 	uint64_t ring_bytes;
 	uint64_t duration_ns; /* 0: until something else ends it */
+	/* Whom to record of the machine, beside those that ask for it, and which of their files. */
+	uint32_t pids[SKY_SELECTS_MAX];
+	const char *programs[SKY_SELECTS_MAX];
+	unsigned pid_count, program_count;
+	char *only;	     /* NULL: all files */
+	uint32_t vsock_port; /* 0: nobody may ask by vsock */
 	bool list, as_json;
 	char **command; /* NULL: none */
 	char *words;	/* that disks[] points into */

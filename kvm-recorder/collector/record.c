@@ -24,6 +24,7 @@
 #include "common/command.h"
 #include "common/error.h"
 #include "common/output.h"
+#include "choice.h"
 #include "guests.h"
 #include "merge.h"
 #include "options.h"
@@ -39,6 +40,7 @@ struct session {
 	struct merge merge; /* a feed a ring */
 	struct attributes attributes;
 	struct writer writer;
+	struct choice *choice; /* NULL: no machine */
 	pid_t command; /* 0: none, or it has ended */
 	int status;    /* as wait(2) has it */
 	uint64_t begun_ns, looked_ns;
@@ -166,6 +168,7 @@ static void collect_attributes(struct session *s)
 		snprintf(name, sizeof(name), "disk.%u.name", i);
 		attributes_add_text(a, name, o->disks[i]);
 	}
+	attributes_add_text(a, "only", o->only);
 	attributes_add(a, "ring_bytes", "%llu", (unsigned long long)o->ring_bytes);
 	attributes_add(a, "calls", s->machine >= 0 ? "kvm" : "none");
 	attributes_add(a, "truth", "none: not on the host");
@@ -197,6 +200,9 @@ static int begin(struct session *s)
 
 	s->begun_ns = monotonic_ns();
 	if (check_places(o) || attach(s))
+		return -1;
+	s->choice = s->machine >= 0 ? choice_begin(o, s->machine, &s->rings[0]) : NULL;
+	if (s->machine >= 0 && !s->choice)
 		return -1;
 	collect_attributes(s);
 	s->writer = (struct writer){
@@ -294,7 +300,9 @@ static int collect(struct session *s)
 		if (count < 0 || writer_write(&s->writer, events, count) ||
 		    writer_flush(&s->writer, now_ns))
 			return -1;
+		choice_notice(s->choice, events, count);
 		merge_release(&s->merge);
+		choice_serve(s->choice, now_ns);
 		if (count)
 			continue;
 		if (all_done(s, until_ns, now_ns))
@@ -338,6 +346,7 @@ static int record(const struct kvm_options *options)
 	catch_signals();
 	if (begin(&s)) {
 		writer_end(&s.writer, true);
+		choice_end(s.choice);
 		if (s.writer.part && options->stream_beside)
 			unlink(options->stream_beside);
 		detach(&s);
@@ -346,6 +355,7 @@ static int record(const struct kvm_options *options)
 	}
 	broken = collect(&s);
 	broken = writer_end(&s.writer, broken) || broken;
+	choice_end(s.choice);
 	detach(&s);
 	tell_losses(&s);
 	await_command(&s);

@@ -12,7 +12,7 @@ GUEST := kvm-recorder/guest
 GUEST_CFLAGS := -O2 -g -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -fPIC -fvisibility=hidden -I$(GUEST) -I.
 
 GUEST_LIBRARIES := $(BUILD)/libskyguest.a $(BUILD)/libskyguest.so
-GUEST_PAGES     := $(BUILD)/guest-man/iread.3 $(BUILD)/guest-man/skytag.1
+GUEST_PAGES     := $(BUILD)/guest-man/iread.3 $(BUILD)/guest-man/skytag.1 $(BUILD)/guest-man/skyrun.1
 
 $(BUILD)/$(GUEST)/%.o: $(GUEST)/%.c
 	@mkdir -p $(@D)

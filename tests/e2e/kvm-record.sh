@@ -27,6 +27,18 @@ says "a place is needed" 2 "name the trace" --kvm 1 --disk a
 says "an archive is named .h5" 2 "must end in .h5" --kvm 1 -o "$T/t.pcap"
 says "a ring is a power of two" 2 "not a power of two" --kvm 1 --ring 5000 -o "$T/t.h5"
 says "rotated streams stay streams" 2 "without -o" --kvm 1 --rotate 1M --stream "$T/t.pcap" -o "$T/t.h5"
+says "whom to record is chosen of a virtual machine" 2 "name one" --kvm none --disk a --pid 5 -o "$T/t.h5"
+for pid in 0 -1 5x "" 4294967296; do
+	says "\"$pid\" is no process's number" 2 "is not a number" --kvm 1 "--pid=$pid" -o "$T/t.h5"
+done
+for name in "" bin/ls /bin/ "$(printf '%0256d' 7)"; do
+	says "\"${name:0:20}\" is no program" 2 "neither a program's name nor its full path" --kvm 1 "--exec=$name" -o "$T/t.h5"
+done
+for path in mnt /mnt/../in /mnt/./in ""; do
+	says "\"$path\" is no full path" 2 "is not a" --kvm 1 "--only=$path" -o "$T/t.h5"
+done
+says "files are chosen once" 2 "once" --kvm 1 --only /a --only /b -o "$T/t.h5"
+says "a vsock port is a number" 2 "is not a number" --kvm 1 --vsock a -o "$T/t.h5"
 says "the recorder has a help of its own" 0 "--rotate=BYTES" --kvm --help
 says "the host's recorder is the one that is taken otherwise" 0 "--mkfs-options" --help
 check "both are listed" test "$("$SKY" list recorder | grep -c -E '^  (host|kvm) ')" -eq 2
