@@ -12,11 +12,12 @@
 #include "capture/event.h"
 #include "kvm-recorder/kernel/sky_ring.h"
 
-/* A ring and where its reading stands; the caller sets the first three. */
+/* A ring and where its reading stands; the caller sets the first four. */
 struct feed {
 	struct sky_ring ring;
 	const char *name; /* in the losses' events: lives as long as they are used */
 	uint32_t disk;	  /* the number of its requests' disk */
+	bool is_vcpu;
 
 	const struct sky_record *next; /* NULL: there is none, or it is not committed yet */
 	uint64_t position;	       /* of next, or of where it will be */

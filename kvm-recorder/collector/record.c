@@ -31,19 +31,23 @@
 #include "writer.h"
 
 #define NAP_NS	 2000000
+#define LOOK_NS	 1000000000ull /* between two looks for virtual CPUs that came later */
+/* Room for those; KVM's limit is 1024 (KVM_MAX_VCPUS). */
+#define MORE_RINGS_MAX 1024
 #define GRACE_NS 5000000000ull /* for a record that is being filled in when recording ends */
 
 struct session {
 	const struct kvm_options *options;
 	pid_t machine; /* -1: none */
 	struct attached_ring *rings;
+	size_t rings_max;
 	struct merge merge; /* a feed a ring */
 	struct attributes attributes;
 	struct writer writer;
 	struct choice *choice; /* NULL: no machine */
 	pid_t command; /* 0: none, or it has ended */
 	int status;    /* as wait(2) has it */
-	uint64_t begun_ns, looked_ns;
+	uint64_t begun_ns, looked_ns, looked_for_vcpus_ns;
 	bool failed; /* the trace is not whole */
 };
 
@@ -77,9 +81,10 @@ static uint64_t monotonic_ns(void)
 }
 
 /* One more ring to merge; its feed's name is the kernel's, in the ring's first page. */
-static int add_ring(struct session *s, const char *source, uint32_t disk)
+static int add_ring(struct session *s, const char *source, uint32_t disk, bool is_vcpu)
 {
 	struct attached_ring *ring = &s->rings[s->merge.count];
+	uint64_t now_ns = monotonic_ns();
 
 	if (ring_attach(ring, source, s->options->ring_bytes))
 		return -1;
@@ -87,28 +92,42 @@ static int add_ring(struct session *s, const char *source, uint32_t disk)
 		.ring = ring->ring,
 		.name = ring->ring.page->name,
 		.disk = disk,
-		.floor_ns = s->begun_ns,
+		.is_vcpu = is_vcpu,
+		.floor_ns = now_ns,
 	};
+	return 0;
+}
+
+static bool is_attached(const struct session *s, const char *source)
+{
+	for (size_t i = 0; i < s->merge.count; i++)
+		if (!s->merge.feeds[i].ended && !strcmp(s->merge.feeds[i].name, source))
+			return true;
+	return false;
+}
+
+/* All of the machine that are not yet. */
+static int attach_vcpus(struct session *s, const source_name *sources, size_t count)
+{
+	unsigned vcpu;
+	pid_t pid;
+
+	for (size_t i = 0; i < count && s->merge.count < s->rings_max; i++)
+		if (source_is_vcpu(sources[i], &pid, &vcpu) && pid == s->machine &&
+		    !is_attached(s, sources[i]) && add_ring(s, sources[i], 0, true))
+			return -1;
 	return 0;
 }
 
 static int attach_machine(struct session *s, const source_name *sources, size_t count)
 {
 	const char *wanted = s->options->machine;
-	unsigned vcpu;
-	pid_t pid;
 
 	s->machine = -1;
 	if (!wanted)
 		return 0;
 	s->machine = guest_find(wanted, sources, count);
-	if (s->machine < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (source_is_vcpu(sources[i], &pid, &vcpu) && pid == s->machine &&
-		    add_ring(s, sources[i], 0))
-			return -1;
-	return 0;
+	return s->machine < 0 ? -1 : attach_vcpus(s, sources, count);
 }
 
 static int attach_disks(struct session *s)
@@ -117,7 +136,7 @@ static int attach_disks(struct session *s)
 
 	for (unsigned i = 0; i < s->options->disk_count; i++) {
 		snprintf(source, sizeof(source), "disk %s", s->options->disks[i]);
-		if (add_ring(s, source, i))
+		if (add_ring(s, source, i, false))
 			return -1;
 	}
 	return 0;
@@ -125,17 +144,17 @@ static int attach_disks(struct session *s)
 
 static int attach(struct session *s)
 {
-	size_t count = 0, most;
+	size_t count = 0;
 	source_name *sources = ring_sources(&count);
 	int rc = -1;
 
 	if (!sources)
 		return -1;
-	most = count + s->options->disk_count;
-	s->rings = calloc(most + 1, sizeof(*s->rings));
-	s->merge.feeds = calloc(most + 1, sizeof(*s->merge.feeds));
+	s->rings_max = count + s->options->disk_count + MORE_RINGS_MAX;
+	s->rings = calloc(s->rings_max, sizeof(*s->rings));
+	s->merge.feeds = calloc(s->rings_max, sizeof(*s->merge.feeds));
 	if (!s->rings || !s->merge.feeds)
-		fail("out of memory for %zu rings", most);
+		fail("out of memory for %zu rings", s->rings_max);
 	else if (!attach_machine(s, sources, count))
 		rc = attach_disks(s);
 	free(sources);
@@ -230,12 +249,32 @@ static bool command_ended(struct session *s)
 /* The disks may outlive their machine. */
 static bool machine_ended(const struct session *s)
 {
-	size_t vcpus = s->merge.count - s->options->disk_count;
+	size_t vcpus = 0;
 
-	for (size_t i = 0; i < vcpus; i++)
-		if (!s->merge.feeds[i].ended)
+	for (size_t i = 0; i < s->merge.count; i++) {
+		if (s->merge.feeds[i].is_vcpu && !s->merge.feeds[i].ended)
 			return false;
+		vcpus += s->merge.feeds[i].is_vcpu;
+	}
 	return vcpus > 0;
+}
+
+/* A virtual CPU may be added to a running machine. */
+static void look_for_vcpus(struct session *s, uint64_t now_ns)
+{
+	source_name *sources;
+	size_t count = 0;
+
+	if (s->machine < 0 || s->merge.count == s->rings_max ||
+	    now_ns - s->looked_for_vcpus_ns < LOOK_NS)
+		return;
+	s->looked_for_vcpus_ns = now_ns;
+	sources = ring_sources(&count);
+	if (!sources || attach_vcpus(s, sources, count)) {
+		warn("virtual CPUs that are added to the machine from now on are not recorded");
+		s->rings_max = s->merge.count;
+	}
+	free(sources);
 }
 
 static bool shall_end(struct session *s, uint64_t now_ns)
@@ -303,6 +342,8 @@ static int collect(struct session *s)
 		choice_notice(s->choice, events, count);
 		merge_release(&s->merge);
 		choice_serve(s->choice, now_ns);
+		if (until_ns == UINT64_MAX)
+			look_for_vcpus(s, now_ns);
 		if (count)
 			continue;
 		if (all_done(s, until_ns, now_ns))
