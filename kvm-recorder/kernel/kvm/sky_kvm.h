@@ -172,6 +172,7 @@ struct sky_fork {
 	struct list_head all;
 	bool exec;
 	bool watched; /* for an unknown space: counted in watchers */
+	bool displaced; /* exec: the old space is somebody else's */
 	bool found; /* the space is known */
 	bool told; /* the parent's call has returned, or will not */
 	bool recorded;
@@ -327,6 +328,8 @@ struct sky_process *sky_process_in(struct sky_vm *vm, u64 space);
 struct sky_process *sky_process_of(struct sky_vm *vm, u64 space, u64 fs_base);
 int sky_process_begin(struct sky_vcpu *sky, u32 pid, u32 tid);
 void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why);
+/* Its space is somebody else's now. */
+void sky_process_displaced(struct sky_vcpu *sky, struct sky_process *process);
 void sky_processes_end_all(struct sky_vcpu *sky);
 void sky_processes_free(struct sky_vm *vm);
 u32 sky_thread_id(const struct sky_process *process, u64 fs_base);
