@@ -178,6 +178,7 @@ struct sky_fork {
 	struct list_head all;
 	bool exec;
 	bool watched; /* for an unknown space: counted in watchers */
+	bool displaced; /* exec: the old space is somebody else's */
 	bool found; /* the space is known */
 	bool told; /* the parent's call has returned, or will not */
 	bool recorded;
@@ -343,6 +344,8 @@ struct sky_process *sky_process_of(struct sky_vm *vm, u64 space, u64 fs_base);
 /* For the loaded space; why: SKY_WHY_ASKED or SKY_WHY_SELECTED. */
 int sky_process_begin(struct sky_vcpu *sky, const struct sky_cpu *cpu, u32 why);
 void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why);
+/* Its space is somebody else's now. */
+void sky_process_displaced(struct sky_vcpu *sky, struct sky_process *process);
 void sky_processes_end_all(struct sky_vcpu *sky);
 void sky_processes_free(struct sky_vm *vm);
 u32 sky_thread_id(const struct sky_process *process, u64 fs_base);

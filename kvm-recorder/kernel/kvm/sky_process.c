@@ -480,7 +480,7 @@ void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to)
 	struct sky_fork *fork;
 
 	list_for_each_entry(fork, &sky->vm->forks, all) {
-		if (fork->exec && fork->space == from && !fork->found) {
+		if (fork->exec && fork->space == from && !fork->found && !fork->displaced) {
 			fork->candidate[fork->candidates++ % SKY_CANDIDATES] = to;
 			fork->since_ns = sky->begun_ns;
 			watch(sky->vm, fork, true);
@@ -573,6 +573,17 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 		       &name, 1);
 	sky_call_executed(sky, fork, cpu);
 	fork_free(sky->vm, fork);
+}
+
+/* It was killed; or it executes a program that has yet to begin, in a space of its own. */
+void sky_process_displaced(struct sky_vcpu *sky, struct sky_process *process)
+{
+	if (!process->exec || !process->exec->watched) {
+		sky_process_end(sky, process, SKY_WHY_VANISHED);
+		return;
+	}
+	process->exec->displaced = true;
+	process_unlist(sky->vm, process);
 }
 
 bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack)

@@ -265,7 +265,7 @@ void __sky_space_loaded(struct kvm_vcpu *vcpu)
 		before = sky_process_in(vm, sky->space);
 		process = sky_process_in(vm, space);
 		if (process && !sky_process_lives(sky, process)) {
-			sky_process_end(sky, process, SKY_WHY_VANISHED);
+			sky_process_displaced(sky, process);
 			process = NULL;
 		}
 		if (vm->fork_count)
