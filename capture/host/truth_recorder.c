@@ -203,5 +203,7 @@ static int truth_run(int argc, char **argv)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-SKY_RECORDER(truth, "truth", "only whose data the requests to a disk are, by BPF, where its file "
-	     "system is", truth_run);
+SKY_RECORDER(truth, "truth",
+	     "only whose data the requests to a disk are, by BPF, where its file "
+	     "system is",
+	     truth_run);

@@ -81,8 +81,7 @@ static size_t pair(const struct sights *earlier, const struct sights *later, int
 		size_t right = order >= 0 ? run_length(later, j) : 0;
 
 		for (size_t k = 0; left == right && k < left; k++)
-			apart_ns[count++] =
-				later->at[j + k].time_ns - earlier->at[i + k].time_ns;
+			apart_ns[count++] = later->at[j + k].time_ns - earlier->at[i + k].time_ns;
 		i += left;
 		j += right;
 	}

@@ -49,15 +49,15 @@ static int see_request(struct joining *j, const struct event *event, struct sigh
 	const struct block_event *block = &event->block;
 
 	if (event->kind == EVENT_TRUTH && event->truth.disk == j->options->disk)
-		return fail("%s has ground truth of its disk %" PRIu32 " already", j->options->trace,
-			    j->options->disk);
+		return fail("%s has ground truth of its disk %" PRIu32 " already",
+			    j->options->trace, j->options->disk);
 	if (!j->begun_ns)
 		j->begun_ns = event->time_ns;
 	if (!is_request(j, event) || ledger_chunks(event) > LEDGER_CHUNKS_MAX)
 		return 0;
-	return sights_add(sights, block->op, block->sector, block->sectors, event->time_ns) ?
-		       fail("out of memory for the requests of %s", j->options->trace) :
-		       0;
+	return sights_add(sights, block->op, block->sector, block->sectors, event->time_ns)
+		       ? fail("out of memory for the requests of %s", j->options->trace)
+		       : 0;
 }
 
 static int see_truth(struct joining *j, const struct event *event, struct sights *sights)
@@ -71,9 +71,9 @@ static int see_truth(struct joining *j, const struct event *event, struct sights
 		j->kernel = strndup(attribute->value.at, attribute->value.count);
 	if (event->kind != EVENT_TRUTH || truth->disk != TRUTH_DISK)
 		return 0;
-	return sights_add(sights, truth->op, truth->sector, truth->sectors, event->time_ns) ?
-		       fail("out of memory for the truth of %s", j->options->truth) :
-		       0;
+	return sights_add(sights, truth->op, truth->sector, truth->sectors, event->time_ns)
+		       ? fail("out of memory for the truth of %s", j->options->truth)
+		       : 0;
 }
 
 static int see_all(struct joining *j, const char *path, uint32_t kinds, struct sights *sights,
@@ -134,9 +134,9 @@ static int add_truth(struct joining *j, struct event *event)
 		return 0;
 	}
 	event->truth.disk = j->options->disk;
-	return truth_join_add(j->join, event) ?
-		       fail("out of memory for the truth of %s", j->options->truth) :
-		       0;
+	return truth_join_add(j->join, event)
+		       ? fail("out of memory for the truth of %s", j->options->truth)
+		       : 0;
 }
 
 /* Reads the truth up to that time of the trace's clock. */
@@ -174,7 +174,8 @@ static bool goes_on(const struct chunk_truth *first, const struct chunk_truth *n
 {
 	return first->what == next->what && first->source == next->source &&
 	       first->flags == next->flags && first->device == next->device &&
-	       first->inode == next->inode && (!first->inode || first->index + apart == next->index);
+	       first->inode == next->inode &&
+	       (!first->inode || first->index + apart == next->index);
 }
 
 static int insert_truths(struct joining *j, const struct event *block)

@@ -97,7 +97,8 @@ static int run_join(int argc, char **argv)
 		.args_doc = "TRACE TRUTH",
 		.doc = "Copy a trace, with the ground truth of one of its disks put in that was "
 		       "recorded elsewhere, as by `sky record --truth` inside the virtual machine "
-		       "that TRACE is of.\vRequests and truth meet by their sectors and their order; "
+		       "that TRACE is of.\vRequests and truth meet by their sectors and their "
+		       "order; "
 		       "the clocks need not agree.",
 	};
 	struct arguments a = {0};

@@ -41,4 +41,4 @@ says "files are chosen once" 2 "once" --kvm 1 --only /a --only /b -o "$T/t.h5"
 says "a vsock port is a number" 2 "is not a number" --kvm 1 --vsock a -o "$T/t.h5"
 says "the recorder has a help of its own" 0 "--rotate=BYTES" --kvm --help
 says "the host's recorder is the one that is taken otherwise" 0 "--mkfs-options" --help
-check "both are listed" test "$("$SKY" list recorder | grep -c -E '^  (host|kvm) ')" -eq 2
+check "all are listed" test "$("$SKY" list recorder | grep -c -E '^  (host|kvm|truth) ')" -eq 3

@@ -17,7 +17,8 @@
 
 static int64_t apart_ns;
 
-static void see(struct sights *sights, uint8_t op, uint64_t sector, uint32_t chunks, int64_t time_ns)
+static void see(struct sights *sights, uint8_t op, uint64_t sector, uint32_t chunks,
+		int64_t time_ns)
 {
 	cr_assert_eq(sights_add(sights, op, sector, chunks * SECTORS_PER_CHUNK, time_ns), 0);
 }
@@ -146,8 +147,8 @@ static void describe_event(struct description *d, const struct event *e)
 	if (e->kind != EVENT_BLOCK)
 		return;
 	snprintf(d->text + strlen(d->text), d->room - strlen(d->text), "block %c %d+%d:%s\n",
-		 e->block.op == BLOCK_READ ? 'R' : 'W', (int)e->block.sector,
-		 (int)e->block.sectors, d->truths);
+		 e->block.op == BLOCK_READ ? 'R' : 'W', (int)e->block.sector, (int)e->block.sectors,
+		 d->truths);
 	*d->truths = '\0';
 }
 
