@@ -581,7 +581,7 @@ void sky_faults_return(struct sky_vcpu *sky, struct sky_process *process, bool t
 
 		if (is_through(&look, process, fault) ||
 		    (to_user && fault->fs_base == fs_base) ||
-		    sky->begun_ns - fault->since_ns > FAULT_NS)
+		    sky_passed_ns(sky, fault->since_ns) > FAULT_NS)
 			continue;
 		process->fault[left++] = *fault;
 	}

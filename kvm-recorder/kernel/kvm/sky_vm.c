@@ -263,6 +263,9 @@ void __sky_space_loaded(struct kvm_vcpu *vcpu)
 	space = sky_space_now(sky);
 	if (space != sky->space || !vm->monitoring) {
 		before = sky_process_in(vm, sky->space);
+		/* Linux makes who dirties too many pages wait within the fault. */
+		if (before && before->faults)
+			sky_faults_return(sky, before, false);
 		process = sky_process_in(vm, space);
 		if (process && !sky_process_lives(sky, process)) {
 			sky_process_displaced(sky, process);
