@@ -99,6 +99,7 @@ static const struct {
 	{"vm.pid", ATTRIBUTE_NUMBERS},
 	{"vm.name", ATTRIBUTE_TEXT},
 	{"vm.vcpus", ATTRIBUTE_NUMBERS},
+	{"only", ATTRIBUTE_PATH},
 	{"ring_bytes", ATTRIBUTE_NUMBERS},
 	{"calls_not_covered", ATTRIBUTE_NUMBERS},
 	{"chunks_skipped", ATTRIBUTE_NUMBERS},

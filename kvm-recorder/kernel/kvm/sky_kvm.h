@@ -450,7 +450,7 @@ enum sky_entry sky_stranger_calls(struct sky_vcpu *sky, const struct sky_call *c
 void sky_stranger_returns(struct sky_vcpu *sky, u64 rip, u64 stack);
 /* reset: and what is owed to anybody, for all of the guest is gone. */
 void sky_strangers_forget(struct sky_vm *vm, bool reset);
-/* The process will not be monitored any more: if it makes an insight-call, it is owed its registers. */
+/* Not to be monitored any more: if it makes an insight-call, it is owed its registers. */
 void sky_owe(struct sky_vm *vm, const struct sky_process *process);
 void sky_strangers_rename(struct sky_vm *vm);
 /* Is the file of that path one that is not recorded? */

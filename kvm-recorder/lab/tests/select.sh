@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# limit: 420 s
+# limit: 600 s
 #
 # Whom to record, said on the host: by number, by program, by vsock; and whose files. The
 # guest goes through as many phases as there are recordings, each of which it waits for.
@@ -88,7 +88,7 @@ classified() {
 	jq -r "$2" "$T/$1.json"
 }
 
-export GUEST_DEVICE=vhost-vsock-device,guest-cid=42 GUEST_SECONDS=380
+export GUEST_DEVICE=vhost-vsock-device,guest-cid=42 GUEST_SECONDS=540
 guest "$T/work"
 recordable || exit 1
 await "number: " || exit 1
