@@ -464,7 +464,9 @@ static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 
 	mutex_lock(&sky->vm->lock);
 	process = caller(sky, call);
-	if (process) {
+	if (sky_paid(sky, call)) {
+		sky_sync(sky);
+	} else if (process) {
 		entry = sky_insight(sky, process, call) ? SKY_ENTRY_INSIGHT : SKY_ENTRY_BEGINS;
 	} else {
 		entry = sky_stranger_calls(sky, call);

@@ -347,6 +347,7 @@ bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_c
 		give_back(sky, insight, call);
 		insight->active = false;
 	} else if (insight->active && sky_passed_ns(sky, insight->since_ns) > ANSWER_NS) {
+		sky_owe(sky->vm, process);
 		insight->active = false;
 	} else if (insight->active) {
 		return false; /* another thread's turn */

@@ -447,10 +447,12 @@ void sky_meet(struct sky_vcpu *sky);
 /* The process of the loaded space isn't monitored any more: nor shall it be for its name's sake. */
 void sky_stranger_left(struct sky_vcpu *sky);
 enum sky_entry sky_stranger_calls(struct sky_vcpu *sky, const struct sky_call *call);
+/* True: the registers were not the thread's own; now they are, and its call may be made. */
+bool sky_paid(struct sky_vcpu *sky, const struct sky_call *call);
 void sky_stranger_returns(struct sky_vcpu *sky, u64 rip, u64 stack);
 /* reset: and what is owed to anybody, for all of the guest is gone. */
 void sky_strangers_forget(struct sky_vm *vm, bool reset);
-/* Not to be monitored any more: if it makes an insight-call, it is owed its registers. */
+/* If it makes an insight-call that nobody waits for any more, it is owed its registers. */
 void sky_owe(struct sky_vm *vm, const struct sky_process *process);
 void sky_strangers_rename(struct sky_vm *vm);
 /* Is the file of that path one that is not recorded? */

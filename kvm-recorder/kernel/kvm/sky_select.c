@@ -9,8 +9,9 @@
  * The number of a process isn't in its memory: while one is looked for, each
  * stranger makes one getpid in front of a call of its own, whose registers
  * are given back when that returns. Then its system calls cost nothing any more.
- * Registers are owed, too, to a process that makes an insight-call when nobody
- * records it any more: as long as somebody has not come for his, monitoring goes on.
+ * Registers are owed, too, to a thread that makes an insight-call when nobody
+ * records it any more, or when a signal handler keeps it from coming back: as long as
+ * somebody has not come for his, monitoring goes on.
  *
  * A stranger may be under seccomp's strict mode, which allows four calls and
  * kills for any other: nobody is asked in front of one of those. Who makes
@@ -434,6 +435,15 @@ static bool pay(struct sky_vcpu *sky, struct sky_cpu *cpu, u64 rip)
 	return true;
 }
 
+bool sky_paid(struct sky_vcpu *sky, const struct sky_call *call)
+{
+	struct sky_cpu cpu = {.space = call->space, .stack = call->stack, .fs_base = call->fs_base};
+
+	/* Who comes from a return to that very instruction has its address in rcx. */
+	return sky->vm->debt_count && kvm_rcx_read(sky->vcpu) == call->rip &&
+	       pay(sky, &cpu, call->rip);
+}
+
 void sky_stranger_returns(struct sky_vcpu *sky, u64 rip, u64 stack)
 {
 	struct sky_cpu cpu;
@@ -462,10 +472,9 @@ static bool ask(struct sky_vcpu *sky, const struct sky_call *call)
 
 enum sky_entry sky_stranger_calls(struct sky_vcpu *sky, const struct sky_call *call)
 {
-	struct sky_cpu cpu = {.space = call->space, .stack = call->stack, .fs_base = call->fs_base};
 	struct sky_stranger *stranger;
 
-	if (!sky->asking || pay(sky, &cpu, call->rip))
+	if (!sky->asking)
 		return SKY_ENTRY_IDLE;
 	if (is_owed(sky->vm, call->space))
 		return SKY_ENTRY_PASSES;
