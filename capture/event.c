@@ -7,7 +7,7 @@
 #include "event.h"
 
 static const char *const abi_names[] = {"linux64", "freebsd64", NULL};
-static const char *const way_names[] = {"sysret", "iret", "rewind", "killed", "restart", NULL};
+static const char *const way_names[] = {"sysret", "iret", "breakpoint", "killed", "restart", NULL};
 static const char *const mapping_names[] = {"appears", "goes", "reused", NULL};
 const char *const block_op_names[] = {"R", "W", "F", "D", "Z", NULL};
 const char *const block_op_words[BLOCK_OPS] = {"read", "write", "flush", "discard", "zero"};

@@ -68,7 +68,7 @@ struct text {
 enum abi { ABI_LINUX64, ABI_FREEBSD64 };
 
 /* How a call came back to user space; KILLED and RESTART have no result. */
-enum exit_way { EXIT_SYSRET, EXIT_IRET, EXIT_REWIND, EXIT_KILLED, EXIT_RESTART };
+enum exit_way { EXIT_SYSRET, EXIT_IRET, EXIT_BREAKPOINT, EXIT_KILLED, EXIT_RESTART };
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_ZERO, BLOCK_OPS };
 

@@ -71,7 +71,7 @@ struct sky_cpu {
 
 /* Numbers of the event model: enum abi, exit_way. */
 enum sky_abi { SKY_ABI_LINUX64, SKY_ABI_FREEBSD64 };
-enum sky_way { SKY_WAY_SYSRET, SKY_WAY_IRET, SKY_WAY_REWIND, SKY_WAY_KILLED, SKY_WAY_RESTART };
+enum sky_way { SKY_WAY_SYSRET, SKY_WAY_IRET, SKY_WAY_BREAKPOINT, SKY_WAY_KILLED, SKY_WAY_RESTART };
 
 #define SKY_OFFSET_UNKNOWN (~0ull)
 /*

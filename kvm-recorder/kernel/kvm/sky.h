@@ -18,9 +18,14 @@
 
 DECLARE_STATIC_KEY_FALSE(sky_in_use);
 
-/* What kvm-amd or kvm-intel can do; all but `intercept_space` may be missing. */
+/*
+ * What kvm-amd or kvm-intel can do. All but the first two may be missing: returns by IRET
+ * are seen by a breakpoint then.
+ */
 struct sky_vendor {
 	void (*intercept_space)(struct kvm_vcpu *vcpu, bool on);
+	/* The guest's accesses to debug registers, until KVM leaves them to it. */
+	void (*intercept_debug)(struct kvm_vcpu *vcpu);
 	void (*intercept_iret)(struct kvm_vcpu *vcpu, bool on);
 	void (*intercept_faults)(struct kvm_vcpu *vcpu, bool on);
 };
@@ -41,6 +46,14 @@ void __sky_space_loaded(struct kvm_vcpu *vcpu);
 bool __sky_undefined_instruction(struct kvm_vcpu *vcpu);
 bool __sky_iret(struct kvm_vcpu *vcpu);
 bool __sky_page_fault(struct kvm_vcpu *vcpu, u64 address, u64 error_code);
+void __sky_debug_registers(struct kvm_vcpu *vcpu);
+bool __sky_breakpoint(struct kvm_vcpu *vcpu, u64 *dr6);
+
+/* Whether the guest's access to a debug register is to be emulated, for Sky has some in use. */
+bool sky_debug_in_use(struct kvm_vcpu *vcpu);
+
+/* The guest is not to have what Sky doesn't cover. */
+void sky_cpuid(struct kvm_vcpu *vcpu);
 
 /* What the hardware gets instead of the guest's EFER. */
 static inline u64 sky_efer(struct kvm_vcpu *vcpu, u64 efer)
@@ -71,6 +84,19 @@ static inline bool sky_iret(struct kvm_vcpu *vcpu)
 static inline bool sky_page_fault(struct kvm_vcpu *vcpu, u64 address, u64 error_code)
 {
 	return static_branch_unlikely(&sky_in_use) && __sky_page_fault(vcpu, address, error_code);
+}
+
+/* KVM has set the debug registers that the guest will run with. */
+static inline void sky_debug_registers(struct kvm_vcpu *vcpu)
+{
+	if (static_branch_unlikely(&sky_in_use))
+		__sky_debug_registers(vcpu);
+}
+
+/* True: #DB came from nothing but Sky's breakpoints; *dr6 keeps what did not. */
+static inline bool sky_breakpoint(struct kvm_vcpu *vcpu, u64 *dr6)
+{
+	return static_branch_unlikely(&sky_in_use) && __sky_breakpoint(vcpu, dr6);
 }
 
 void sky_svm_init(void);

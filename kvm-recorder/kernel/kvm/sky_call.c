@@ -24,6 +24,8 @@ struct clone3 {
 	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 };
 
+#define NUMBER_32 BIT(31) /* among the numbers of 64-bit calls */
+
 /* arch/x86/entry/syscalls/syscall_64.tbl; arguments from 1 */
 static const struct sky_rule rules[] = {
 	[0] = {.fd = 1, .buffer = 2, .bytes = 3, .reads = true}, /* read */
@@ -96,13 +98,37 @@ static const struct sky_rule rules[] = {
 	[437] = {.path = 2, .kind = SKY_RULE_OPEN}, /* openat2 */
 };
 
+/*
+ * arch/x86/entry/syscalls/syscall_32.tbl: what processes come and go by. Such calls'
+ * data is not looked at.
+ */
+static const struct sky_rule rules_32[] = {
+	[1] = {.kind = SKY_RULE_EXIT}, /* exit */
+	[2] = {.kind = SKY_RULE_FORK}, /* fork */
+	[11] = {.path = 1, .kind = SKY_RULE_EXEC}, /* execve */
+	[119] = {.kind = SKY_RULE_SIGRETURN}, /* sigreturn */
+	[120] = {.kind = SKY_RULE_FORK}, /* clone */
+	[172] = {.kind = SKY_RULE_PRCTL}, /* prctl */
+	[173] = {.kind = SKY_RULE_SIGRETURN}, /* rt_sigreturn */
+	[190] = {.kind = SKY_RULE_FORK}, /* vfork */
+	[252] = {.kind = SKY_RULE_EXIT_GROUP}, /* exit_group */
+	[354] = {.kind = SKY_RULE_SECCOMP}, /* seccomp */
+	[358] = {.path = 2, .kind = SKY_RULE_EXEC}, /* execveat */
+	[435] = {.kind = SKY_RULE_FORK}, /* clone3 */
+};
+
 static const struct sky_rule no_rule;
+
+static bool is_32(const struct sky_call *call)
+{
+	return call->flags & (SKY_CALL_INT80 | SKY_CALL_COMPAT);
+}
 
 const struct sky_rule *sky_rule_of(const struct sky_call *call)
 {
-	if (call->flags & SKY_CALL_COMPAT || call->number >= ARRAY_SIZE(rules))
-		return &no_rule;
-	return rules + call->number;
+	if (is_32(call))
+		return call->number < ARRAY_SIZE(rules_32) ? rules_32 + call->number : &no_rule;
+	return call->number < ARRAY_SIZE(rules) ? rules + call->number : &no_rule;
 }
 
 static u64 key_of(u64 space, u64 stack, u64 fs_base)
@@ -216,11 +242,12 @@ void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process, const stru
 void sky_call_executed(struct sky_vcpu *sky, const struct sky_fork *exec,
 		       const struct sky_cpu *cpu)
 {
+	u16 way = sky->vm->by_breakpoint ? SKY_WAY_BREAKPOINT : SKY_WAY_IRET;
 	struct sky_call *call;
 
 	list_for_each_entry(call, &sky->vm->calls_by_age, age) {
 		if (call->fork == exec) {
-			exit_without_data(sky, call, cpu, SKY_WAY_IRET);
+			exit_without_data(sky, call, cpu, way);
 			call_abandon(sky, call);
 			return;
 		}
@@ -257,15 +284,22 @@ static void describe_child(struct sky_vcpu *sky, struct sky_call *call)
 
 	call->child_stack = call->stack;
 	call->child_fs_base = call->fs_base;
-	switch (call->number) {
+	switch (is_32(call) ? call->number | NUMBER_32 : call->number) {
 	case 56:
 		clone3 = (struct clone3){
 			.flags = argument[0], .stack = argument[1], .tls = argument[4]};
 		break;
+	case NUMBER_32 | 120:
+		/* A segment, which isn't told here, is what its threads are known by. */
+		clone3 = (struct clone3){.flags = argument[0] & ~CLONE_SETTLS,
+					 .stack = argument[1]};
+		break;
 	case 58:
+	case NUMBER_32 | 190:
 		clone3.flags = CLONE_VFORK | CLONE_VM;
 		break;
 	case 435:
+	case NUMBER_32 | 435:
 		sky_read_user(sky, argument[0], &clone3, min_t(u64, argument[1], sizeof(clone3)));
 		if (clone3.stack)
 			clone3.stack += clone3.stack_size;
@@ -276,6 +310,35 @@ static void describe_child(struct sky_vcpu *sky, struct sky_call *call)
 		call->child_stack = clone3.stack;
 	if (clone3.flags & CLONE_SETTLS)
 		call->child_fs_base = clone3.tls;
+}
+
+/*
+ * In the order of arguments. A 32-bit SYSCALL has the second one in EBP, for it needs
+ * ECX itself, and the sixth one on the stack.
+ */
+static const u8 registers_64[] = {VCPU_REGS_RDI, VCPU_REGS_RSI, VCPU_REGS_RDX,
+				  VCPU_REGS_R10, VCPU_REGS_R8, VCPU_REGS_R9};
+static const u8 registers_int80[] = {VCPU_REGS_RBX, VCPU_REGS_RCX, VCPU_REGS_RDX,
+				     VCPU_REGS_RSI, VCPU_REGS_RDI, VCPU_REGS_RBP};
+static const u8 registers_32[] = {VCPU_REGS_RBX, VCPU_REGS_RBP, VCPU_REGS_RDX,
+				  VCPU_REGS_RSI, VCPU_REGS_RDI};
+
+static void take_arguments(struct sky_vcpu *sky, struct sky_call *call)
+{
+	const u8 *from = call->flags & SKY_CALL_INT80	? registers_int80 :
+			 call->flags & SKY_CALL_COMPAT ? registers_32 :
+							  registers_64;
+	bool fast = from == registers_32;
+	unsigned int i, count = fast ? ARRAY_SIZE(registers_32) : ARRAY_SIZE(call->argument);
+	u32 last = 0;
+
+	for (i = 0; i < count; i++) {
+		call->argument[i] = kvm_register_read_raw(sky->vcpu, from[i]);
+		if (is_32(call))
+			call->argument[i] = (u32)call->argument[i];
+	}
+	if (fast && sky_read_user(sky, call->stack, &last, sizeof(last)) == sizeof(last))
+		call->argument[5] = last;
 }
 
 static u64 argument_of(const struct sky_call *call, u8 number)
@@ -421,7 +484,7 @@ static struct sky_process *caller(struct sky_vcpu *sky, struct sky_call *call)
 	return call->process;
 }
 
-static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, unsigned int length)
+static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next_rip, u64 stack)
 {
 	struct sky_call *call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
 	struct kvm_vcpu *vcpu = sky->vcpu;
@@ -429,21 +492,16 @@ static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, unsigned int l
 	if (!call)
 		return NULL;
 	call->space = sky_space_now(sky);
-	call->stack = kvm_rsp_read(vcpu);
+	call->stack = stack;
 	call->fs_base = sky_fs_base(vcpu);
-	call->rip = kvm_rip_read(vcpu);
-	call->next_rip = call->rip + length;
+	call->rip = rip;
+	call->next_rip = next_rip;
 	call->number = kvm_rax_read(vcpu);
 	call->flags = flags;
 	if (flags & SKY_CALL_COMPAT)
 		sky_count(sky->vm, SKY_COUNT_compat);
 	call->vcpu = vcpu->vcpu_id;
-	call->argument[0] = kvm_rdi_read(vcpu);
-	call->argument[1] = kvm_rsi_read(vcpu);
-	call->argument[2] = kvm_rdx_read(vcpu);
-	call->argument[3] = kvm_r10_read(vcpu);
-	call->argument[4] = kvm_r8_read(vcpu);
-	call->argument[5] = kvm_r9_read(vcpu);
+	take_arguments(sky, call);
 	call->rule = sky_rule_of(call);
 	return call;
 }
@@ -536,9 +594,9 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 	return true;
 }
 
-enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, unsigned int length)
+enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next_rip, u64 stack)
 {
-	struct sky_call *call = call_now(sky, flags, length);
+	struct sky_call *call = call_now(sky, flags, rip, next_rip, stack);
 	struct sky_gathered got = {};
 	struct sky_hasher hasher = {};
 	enum sky_entry entry;
@@ -634,6 +692,8 @@ static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 resul
 		sky_fork_end(sky, call, result);
 	sky_file_returned(sky->vm, call->process, call, result);
 	sky_mapped_returned(sky, call, result);
+	if (is_32(call))
+		sky_files_doubt(call->process->files);
 	if (call->file && result > 0 && (rule->reads || rule->writes))
 		sky_file_moved(call->file, rule, call->argument, call->offset, result);
 	/* Less was written than was hashed. */

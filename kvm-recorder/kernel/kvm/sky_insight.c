@@ -246,8 +246,9 @@ static u32 wanted(struct sky_process *process, const struct sky_call *call, int 
 static bool may_ask(struct sky_vcpu *sky, const struct sky_process *process,
 		    const struct sky_call *call)
 {
-	if (!READ_ONCE(insights) || process->unasked || call->flags & SKY_CALL_COMPAT ||
-	    call->number == 219 /* restart_syscall */ || call->rule->kind == SKY_RULE_SIGRETURN)
+	if (!READ_ONCE(insights) || process->unasked || call->number == 219 /* restart_syscall */ ||
+	    call->flags & (SKY_CALL_INT80 | SKY_CALL_COMPAT) ||
+	    call->rule->kind == SKY_RULE_SIGRETURN)
 		return false;
 	if (!process->strict)
 		return true;

@@ -28,7 +28,7 @@ u64 sky_fs_base(struct kvm_vcpu *vcpu)
 	return static_call(kvm_x86_get_segment_base)(vcpu, VCPU_SREG_FS);
 }
 
-static u64 msr(struct kvm_vcpu *vcpu, u32 index)
+u64 sky_msr(struct kvm_vcpu *vcpu, u32 index)
 {
 	struct msr_data msr = {.index = index, .host_initiated = true};
 
@@ -68,10 +68,39 @@ static void trap(struct kvm_vcpu *vcpu, u64 flags)
 		kvm_queue_exception_p(vcpu, DB_VECTOR, DR6_BS);
 }
 
+#define LANDING_BYTES 16
+
+/*
+ * Linux has 32-bit programs make SYSCALL in a page of its own, where `int 0x80` follows:
+ * there such a call is made anew, and it returns right behind (do_fast_syscall_32). Elsewhere
+ * it does as the instruction says.
+ */
+static u64 landing(struct sky_vcpu *sky, u64 next_rip)
+{
+	u8 bytes[LANDING_BYTES];
+	size_t i, count = sky_read_user(sky, next_rip, bytes, sizeof(bytes));
+
+	for (i = 0; i + 1 < count; i++)
+		if (bytes[i] == 0xcd && bytes[i + 1] == 0x80)
+			return next_rip + i + SKY_INT80_BYTES;
+	return next_rip;
+}
+
+static enum sky_entry enter(struct sky_vcpu *sky, bool is_64_bit, u64 rip, unsigned int length)
+{
+	u64 stack = kvm_rsp_read(sky->vcpu);
+
+	if (is_64_bit)
+		return sky_call_enter(sky, 0, rip, rip + length, stack);
+	rip = landing(sky, rip + length);
+	return sky_call_enter(sky, SKY_CALL_COMPAT, rip - SKY_INT80_BYTES, rip, stack);
+}
+
 static bool syscall(struct sky_vcpu *sky, unsigned int length)
 {
 	struct kvm_vcpu *vcpu = sky->vcpu;
-	u64 flags = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF, star = msr(vcpu, MSR_STAR);
+	u64 rip = kvm_rip_read(vcpu);
+	u64 flags = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF, star = sky_msr(vcpu, MSR_STAR);
 	u16 selector = (star >> 32) & ~SELECTOR_RPL;
 	bool is_64_bit = is_64_bit_mode(vcpu);
 	enum sky_entry entry = SKY_ENTRY_BEGINS;
@@ -79,20 +108,19 @@ static bool syscall(struct sky_vcpu *sky, unsigned int length)
 
 	sky_count(sky->vm, SKY_COUNT_exit_syscall);
 	if (static_call(kvm_x86_get_cpl)(vcpu) == 3)
-		entry = sky_call_enter(sky, is_64_bit ? 0 : SKY_CALL_COMPAT, length);
+		entry = enter(sky, is_64_bit, rip, length);
 	if (entry == SKY_ENTRY_IDLE) {
 		sky_count(sky->vm, SKY_COUNT_exit_idle);
 		return true; /* it isn't hidden any more: once again */
 	}
 	if (entry == SKY_ENTRY_INSIGHT)
 		length = 0;
-	kvm_rcx_write(vcpu, is_64_bit ? kvm_rip_read(vcpu) + length :
-					(u32)(kvm_rip_read(vcpu) + length));
+	kvm_rcx_write(vcpu, is_64_bit ? rip + length : (u32)(rip + length));
 	kvm_r11_write(vcpu, flags);
 	set_segment(vcpu, VCPU_SREG_CS, selector, true);
 	set_segment(vcpu, VCPU_SREG_SS, selector + 8, false);
-	now = flags & ~msr(vcpu, MSR_SYSCALL_MASK);
-	go_to(vcpu, msr(vcpu, is_64_bit ? MSR_LSTAR : MSR_CSTAR), now);
+	now = flags & ~sky_msr(vcpu, MSR_SYSCALL_MASK);
+	go_to(vcpu, sky_msr(vcpu, is_64_bit ? MSR_LSTAR : MSR_CSTAR), now);
 	trap(vcpu, now);
 	return true;
 }
@@ -101,9 +129,10 @@ static bool sysret(struct sky_vcpu *sky, bool is_64_bit)
 {
 	struct kvm_vcpu *vcpu = sky->vcpu;
 	u64 rip = kvm_rcx_read(vcpu), flags = kvm_r11_read(vcpu) & SYSRET_FLAGS;
-	u16 selector = msr(vcpu, MSR_STAR) >> 48;
+	u16 selector = sky_msr(vcpu, MSR_STAR) >> 48;
 
-	if (static_call(kvm_x86_get_cpl)(vcpu) || (is_64_bit && is_noncanonical_address(rip, vcpu))) {
+	if (static_call(kvm_x86_get_cpl)(vcpu) ||
+	    (is_64_bit && is_noncanonical_address(rip, vcpu))) {
 		kvm_inject_gp(vcpu, 0);
 		return true;
 	}
@@ -124,6 +153,11 @@ static bool is_idle_prefix(u8 byte)
 	static const u8 idle[] = {0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
 
 	return memchr(idle, byte, sizeof(idle));
+}
+
+static bool is_rex(struct kvm_vcpu *vcpu, u8 byte)
+{
+	return byte >= REX_FIRST && byte <= REX_LAST && is_64_bit_mode(vcpu);
 }
 
 /* 0: the processor can't have read that much either. */
@@ -150,7 +184,7 @@ bool __sky_undefined_instruction(struct kvm_vcpu *vcpu)
 	while (is_idle_prefix(byte))
 		if (!fetch(vcpu, at++, &byte))
 			return false;
-	if (byte >= REX_FIRST && byte <= REX_LAST && is_64_bit_mode(vcpu)) {
+	if (is_rex(vcpu, byte)) {
 		rex = byte;
 		if (!fetch(vcpu, at++, &byte))
 			return false;
@@ -159,15 +193,28 @@ bool __sky_undefined_instruction(struct kvm_vcpu *vcpu)
 		return false;
 	if (byte == 0x05)
 		return syscall(sky, at);
+	/* AMD's processors have no SYSENTER in long mode: KVM emulates it for Intel's guests. */
+	if (byte == 0x34 && guest_cpuid_is_intel(vcpu))
+		sky_count(sky->vm, SKY_COUNT_uncovered);
 	return byte == 0x07 && sysret(sky, rex & REX_W);
 }
 
+void sky_int80(struct sky_vcpu *sky, u64 rip, u64 next_rip, u64 stack, u16 segment)
+{
+	u16 selector = sky_msr(sky->vcpu, MSR_STAR) >> 48;
+	bool compat = segment != ((selector + 16) | SELECTOR_RPL);
+
+	sky_call_enter(sky, SKY_CALL_INT80 | (compat ? SKY_CALL_COMPAT : 0), rip, next_rip, stack);
+}
+
 /* A page fault ends in the kernel, too, where a system call reads or writes what is mapped. */
-static void fault_returns(struct sky_vcpu *sky)
+void sky_kernel_return(struct sky_vcpu *sky)
 {
 	struct sky_vm *vm = sky->vm;
 	struct sky_process *process;
 
+	if (!sky->faulting)
+		return;
 	mutex_lock(&vm->lock);
 	process = sky_process_in(vm, sky_space_now(sky));
 	if (process && process->faults) {
@@ -177,11 +224,6 @@ static void fault_returns(struct sky_vcpu *sky)
 	mutex_unlock(&vm->lock);
 }
 
-/* What IRET takes from the stack. */
-struct iret_frame {
-	u64 rip, cs, flags, rsp, ss;
-};
-
 /* The hardware does it; should the intercept be needed on, the next exit sets it again. */
 static bool iret_native(struct sky_vcpu *sky)
 {
@@ -190,15 +232,14 @@ static bool iret_native(struct sky_vcpu *sky)
 	return true;
 }
 
-static bool iret_to_kernel(struct sky_vcpu *sky, const struct iret_frame *frame)
+static bool iret_to_kernel(struct sky_vcpu *sky, const struct sky_frame *frame)
 {
 	struct kvm_vcpu *vcpu = sky->vcpu;
 	struct kvm_segment cs, ss;
 
 	static_call(kvm_x86_get_segment)(vcpu, &cs, VCPU_SREG_CS);
 	static_call(kvm_x86_get_segment)(vcpu, &ss, VCPU_SREG_SS);
-	if (sky->faulting)
-		fault_returns(sky);
+	sky_kernel_return(sky);
 	/* A null SS is what an interrupt from user mode left. */
 	if ((u16)frame->cs != cs.selector || ((u16)frame->ss && (u16)frame->ss != cs.selector + 8))
 		return iret_native(sky);
@@ -214,17 +255,18 @@ static bool iret_to_kernel(struct sky_vcpu *sky, const struct iret_frame *frame)
 	return true;
 }
 
-static bool iret_to_user(struct sky_vcpu *sky, const struct iret_frame *frame)
+static bool iret_to_user(struct sky_vcpu *sky, const struct sky_frame *frame)
 {
 	struct kvm_vcpu *vcpu = sky->vcpu;
-	u16 selector = msr(vcpu, MSR_STAR) >> 48;
-
+	u16 selector = sky_msr(vcpu, MSR_STAR) >> 48;
+	bool is_64_bit = (u16)frame->cs == ((selector + 16) | SELECTOR_RPL);
 	bool call = sky_user_return(sky, frame->rip, frame->rsp, frame->flags, SKY_WAY_IRET);
 
 	sky_count(sky->vm, call ? SKY_COUNT_exit_iret_call : SKY_COUNT_exit_iret_interrupt);
-	if ((u16)frame->cs != ((selector + 16) | 3) || (u16)frame->ss != ((selector + 8) | 3))
+	if ((!is_64_bit && (u16)frame->cs != (selector | SELECTOR_RPL)) ||
+	    (u16)frame->ss != ((selector + 8) | SELECTOR_RPL))
 		return iret_native(sky);
-	set_segment(vcpu, VCPU_SREG_CS, frame->cs, true);
+	set_segment(vcpu, VCPU_SREG_CS, frame->cs, is_64_bit);
 	set_segment(vcpu, VCPU_SREG_SS, frame->ss, false);
 	kvm_rsp_write(vcpu, frame->rsp);
 	go_to(vcpu, frame->rip, frame->flags);
@@ -238,7 +280,7 @@ bool __sky_iret(struct kvm_vcpu *vcpu)
 {
 	struct sky_vcpu *sky = sky_vcpu_of(vcpu);
 	struct x86_exception exception;
-	struct iret_frame frame;
+	struct sky_frame frame;
 
 	/* While NMIs are masked the intercept is KVM's. */
 	if (!sky || is_guest_mode(vcpu) || vcpu->arch.hflags & HF_NMI_MASK)
@@ -247,7 +289,8 @@ bool __sky_iret(struct kvm_vcpu *vcpu)
 	if (static_call(kvm_x86_get_cpl)(vcpu) || !is_64_bit_mode(vcpu) ||
 	    kvm_get_rflags(vcpu) & X86_EFLAGS_NT ||
 	    kvm_read_guest_virt(vcpu, kvm_rsp_read(vcpu), &frame, sizeof(frame), &exception) ||
-	    is_noncanonical_address(frame.rip, vcpu) || frame.flags & ~(IRET_FLAGS | X86_EFLAGS_FIXED))
+	    is_noncanonical_address(frame.rip, vcpu) ||
+	    frame.flags & ~(IRET_FLAGS | X86_EFLAGS_FIXED))
 		return iret_native(sky);
 	return (frame.cs & SELECTOR_RPL) == 3 ? iret_to_user(sky, &frame) :
 						iret_to_kernel(sky, &frame);

@@ -31,6 +31,7 @@
 #define SKY_VM_AREAS_MAX  65536
 #define SKY_PAGES_MAX	  BIT(18) /* of a virtual machine: 1 GiB of mapped files */
 #define SKY_FAULTS_MAX	  16 /* of a process */
+#define SKY_IRETS_MAX	  4 /* as many as there are debug registers */
 #define SKY_WORDS_MAX	  (SKY_LENGTHS_MAX + SKY_REQUESTS_MAX * SKY_REQUEST_WORDS)
 /* Of a call: then its buffer is taken to be none. */
 #define SKY_UNREAD_MAX	  256
@@ -42,6 +43,7 @@
 /* Counted for each virtual machine; debugfs has them by these names. */
 enum sky_counter {
 	SKY_COUNT_exit_syscall, /* exits of the virtual CPU for Sky's sake, by kind */
+	SKY_COUNT_exit_int80,
 	SKY_COUNT_exit_sysret,
 	SKY_COUNT_exit_iret_call, /* the end of a call */
 	SKY_COUNT_exit_iret_interrupt, /* to user mode, of anything else */
@@ -58,6 +60,7 @@ enum sky_counter {
 	SKY_COUNT_restarts,
 	SKY_COUNT_abandoned, /* calls that never returned: another one took their place */
 	SKY_COUNT_calls_refused, /* no room to remember them */
+	SKY_COUNT_returns_unwatched, /* begun while those by IRET could not be seen */
 	SKY_COUNT_returns_unknown, /* to user mode, of no call: interrupts, signal handlers */
 	SKY_COUNT_compat, /* calls of 32-bit programs */
 	SKY_COUNT_uncovered, /* io_uring: data that no call shows */
@@ -225,6 +228,7 @@ struct sky_vm {
 	struct mutex lock;
 	bool monitoring;
 	bool in_use; /* holds a count of sky_in_use */
+	bool by_breakpoint; /* returns by IRET are seen so */
 	unsigned int process_count, call_count, fork_count;
 	unsigned int watchers; /* forks that wait for a space */
 	/* sky_select.c */
@@ -234,6 +238,12 @@ struct sky_vm {
 	struct list_head debts;
 	DECLARE_HASHTABLE(strangers, 8);
 	bool pti; /* user and kernel mode have a CR3 each, bit 12 apart */
+	/* Of the guest's kernel (sky_breakpoint.c): */
+	u64 entry; /* of SYSCALL; 0: it was not looked at yet */
+	u64 gate_80;
+	u64 iret[SKY_IRETS_MAX]; /* what may be IRETQ */
+	unsigned int iret_count;
+	bool iret_proven; /* the first of them returns to user mode */
 	DECLARE_HASHTABLE(processes, 8);
 	DECLARE_HASHTABLE(calls, 8);
 	struct list_head calls_by_age;
@@ -261,6 +271,8 @@ struct sky_vcpu {
 	bool unmet; /* nobody has looked whose the loaded space is */
 	bool asking; /* it is hidden for a stranger's sake */
 	u64 space; /* loaded last, while monitoring */
+	u64 breakpoint[KVM_NR_DB_REGS]; /* 0: not used */
+	unsigned int breakpoints;
 	u64 begun_ns; /* when the exit that is handled began */
 	u64 *sums; /* room for SKY_SUMS_MAX */
 	u64 *words; /* room for a record's other arrays */
@@ -400,7 +412,8 @@ enum sky_entry {
 	SKY_ENTRY_PASSES, /* not monitored, but others of its space will be wanted */
 	SKY_ENTRY_INSIGHT, /* once again after an insight-call */
 };
-enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, unsigned int length);
+/* Made at rip, to return to next_rip, with that user stack. */
+enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next_rip, u64 stack);
 /*
  * The guest is about to be in user mode at rip. True: it is the end of a call, or
  * the beginning of a child.
@@ -459,7 +472,27 @@ void sky_strangers_rename(struct sky_vm *vm);
 bool sky_outside(const struct sky_vm *vm, const char *path, u32 bytes);
 
 /* sky_instruction.c */
+#define SKY_INT80_BYTES 2
+
+/* What an interrupt leaves on the kernel's stack and IRET takes from there. */
+struct sky_frame {
+	u64 rip, cs, flags, rsp, ss;
+};
+
 u64 sky_fs_base(struct kvm_vcpu *vcpu);
+u64 sky_msr(struct kvm_vcpu *vcpu, u32 index);
+/* The guest's kernel is about to go on where it was interrupted. */
+void sky_kernel_return(struct sky_vcpu *sky);
+/* A call by `int 0x80`, whose code segment tells by what program. */
+void sky_int80(struct sky_vcpu *sky, u64 rip, u64 next_rip, u64 stack, u16 segment);
+
+/* sky_breakpoint.c */
+/*
+ * Breakpoints where calls by `int 0x80` and returns by IRET go by; with vm->lock.
+ * False: not all returns will be seen so.
+ */
+bool sky_breakpoints(struct sky_vcpu *sky, const struct sky_vendor *vendor, bool calls,
+		     bool returns);
 
 /* sky_memory.c */
 struct sky_hasher {
@@ -476,6 +509,8 @@ struct sky_hasher {
 u64 sky_top_entry(struct sky_vcpu *sky, u64 space, u64 address);
 /* Copies what is in the guest's memory now; how many bytes that was. */
 size_t sky_read_user(struct sky_vcpu *sky, u64 address, void *to, size_t bytes);
+/* ... as its kernel sees it */
+size_t sky_read_kernel(struct sky_vcpu *sky, u64 address, void *to, size_t bytes);
 /* What is in the guest's memory now and may be written there; how many bytes that was. */
 size_t sky_write_user(struct sky_vcpu *sky, u64 address, const void *from, size_t bytes);
 /* The length of a text of less than `room` bytes; -1 where it is not readable to its end. */

@@ -22,8 +22,8 @@
 
 #define CHUNK_MASK (SKY_CHUNK_BYTES - 1)
 
-/* As a user of that space would read it, whatever mode the virtual CPU is in. */
-static const void *page_get(struct kvm_vcpu *vcpu, u64 address, struct page **page)
+/* As a user of that space would read it, or its kernel, whatever mode the virtual CPU is in. */
+static const void *page_get(struct kvm_vcpu *vcpu, u64 address, u64 access, struct page **page)
 {
 	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
 	struct x86_exception exception;
@@ -32,7 +32,7 @@ static const void *page_get(struct kvm_vcpu *vcpu, u64 address, struct page **pa
 
 	if (is_noncanonical_address(address, vcpu))
 		return NULL;
-	gpa = mmu->gva_to_gpa(vcpu, mmu, address, PFERR_USER_MASK, &exception);
+	gpa = mmu->gva_to_gpa(vcpu, mmu, address, access, &exception);
 	if (gpa == INVALID_GPA)
 		return NULL;
 	host = kvm_vcpu_gfn_to_hva(vcpu, gpa_to_gfn(gpa));
@@ -51,7 +51,7 @@ u64 sky_top_entry(struct sky_vcpu *sky, u64 space, u64 address)
 	return entry & GENMASK_ULL(51, PAGE_SHIFT);
 }
 
-size_t sky_read_user(struct sky_vcpu *sky, u64 address, void *to, size_t bytes)
+static size_t read_as(struct sky_vcpu *sky, u64 address, u64 access, void *to, size_t bytes)
 {
 	size_t done = 0, part;
 	struct page *page;
@@ -59,7 +59,7 @@ size_t sky_read_user(struct sky_vcpu *sky, u64 address, void *to, size_t bytes)
 
 	while (done < bytes) {
 		part = min(bytes - done, PAGE_SIZE - offset_in_page(address + done));
-		from = page_get(sky->vcpu, address + done, &page);
+		from = page_get(sky->vcpu, address + done, access, &page);
 		if (!from)
 			break;
 		memcpy(to + done, from, part);
@@ -67,6 +67,16 @@ size_t sky_read_user(struct sky_vcpu *sky, u64 address, void *to, size_t bytes)
 		done += part;
 	}
 	return done;
+}
+
+size_t sky_read_user(struct sky_vcpu *sky, u64 address, void *to, size_t bytes)
+{
+	return read_as(sky, address, PFERR_USER_MASK, to, bytes);
+}
+
+size_t sky_read_kernel(struct sky_vcpu *sky, u64 address, void *to, size_t bytes)
+{
+	return read_as(sky, address, 0, to, bytes);
 }
 
 /* Within a page. */
@@ -142,7 +152,8 @@ static u64 hash_pages(struct sky_hasher *hasher, u64 address)
 	unsigned int got, i;
 
 	for (got = 0; got < SKY_HASH_LANES; got++) {
-		from[got] = page_get(hasher->sky->vcpu, address + got * PAGE_SIZE, page + got);
+		from[got] = page_get(hasher->sky->vcpu, address + got * PAGE_SIZE, PFERR_USER_MASK,
+				     page + got);
 		if (!from[got])
 			break;
 	}
@@ -164,7 +175,7 @@ static u64 hash_part(struct sky_hasher *hasher, u64 address, u64 bytes)
 
 	bytes = min3(bytes, left, (u64)PAGE_SIZE - offset_in_page(address));
 	if (hasher->whole) {
-		from = page_get(hasher->sky->vcpu, address, &page);
+		from = page_get(hasher->sky->vcpu, address, PFERR_USER_MASK, &page);
 		if (from) {
 			hasher->state = sky_fnv1a(hasher->state, from, bytes);
 			put_page(page);

@@ -483,7 +483,8 @@ enum sky_entry sky_stranger_calls(struct sky_vcpu *sky, const struct sky_call *c
 		return SKY_ENTRY_IDLE;
 	if (call->number == 219 /* restart_syscall */)
 		return SKY_ENTRY_PASSES;
-	if (!is_strict_mode_call(call) && !sets_filter(call) && !(call->flags & SKY_CALL_COMPAT))
+	if (!is_strict_mode_call(call) && !sets_filter(call) &&
+	    !(call->flags & (SKY_CALL_INT80 | SKY_CALL_COMPAT)))
 		return ask(sky, call) ? SKY_ENTRY_INSIGHT : SKY_ENTRY_PASSES;
 	if (!sets_filter(call) && ++stranger->calls < UNASKED_CALLS)
 		return SKY_ENTRY_PASSES;

@@ -6,7 +6,7 @@
  *	nobody is monitored		nothing
  *	a process of the guest is,
  *	or is looked for		CR3 writes, on all its virtual CPUs
- *	... and its space is loaded	SYSCALL and SYSRET, on that virtual CPU
+ *	... and its space is loaded	SYSCALL, SYSRET, `int 0x80`, on that virtual CPU
  *	... and has calls under way	IRET
  *	... or page faults in mapped files
  *	... and can write to mapped files	page faults
@@ -18,6 +18,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "cpuid.h"
 #include "kvm_cache_regs.h"
 #include "x86.h"
 #include "sky_hypercall.h"
@@ -32,8 +33,9 @@ DEFINE_STATIC_KEY_FALSE(sky_in_use);
 EXPORT_SYMBOL_GPL(sky_in_use);
 
 /* How returns by IRET are seen; a virtual machine takes it over when its monitoring begins. */
+enum { EXITS_IRET, EXITS_BREAKPOINT };
 static const char *const exits_names[] = {"iret", "breakpoint", NULL};
-static int exits;
+static int exits = EXITS_IRET;
 
 static int exits_set(const char *value, const struct kernel_param *param)
 {
@@ -103,10 +105,16 @@ bool sky_recorded(const struct sky_vm *vm)
 	return false;
 }
 
-/* Nested guests and encrypted ones are not covered. */
+#define CR4_FRED BIT_ULL(32) /* asm/processor-flags.h of later kernels */
+
+/*
+ * Nested guests and encrypted ones are not covered; nor are guests that enter and
+ * leave their kernel by FRED, or whose calls have a shadow stack (sky_cpuid()).
+ */
 static bool covered(struct kvm_vcpu *vcpu)
 {
-	return !is_guest_mode(vcpu) && !vcpu->arch.guest_state_protected;
+	return !is_guest_mode(vcpu) && !vcpu->arch.guest_state_protected &&
+	       !(kvm_read_cr4(vcpu) & (X86_CR4_CET | CR4_FRED));
 }
 
 static void hide(struct sky_vcpu *sky, bool hidden)
@@ -126,10 +134,28 @@ static void hide(struct sky_vcpu *sky, bool hidden)
  */
 static void set_monitoring(struct sky_vm *vm)
 {
+	bool before = vm->monitoring;
+
 	WRITE_ONCE(vm->monitoring, vm->process_count || vm->watchers || sky_selects(vm));
+	if (vm->monitoring && !before) {
+		vm->by_breakpoint = READ_ONCE(exits) == EXITS_BREAKPOINT || !vendor->intercept_iret;
+		vm->entry = 0;
+	}
 	if (vm->monitoring && !vm->in_use)
 		static_branch_inc(&sky_in_use);
 	vm->in_use |= vm->monitoring;
+}
+
+/* What a breakpoint can't see at the moment is intercepted, where that can be. */
+static void watch(struct sky_vcpu *sky, bool calls, bool returns)
+{
+	bool by_breakpoint = sky->vm->by_breakpoint;
+	bool seen = sky_breakpoints(sky, vendor, calls, by_breakpoint && returns);
+
+	if (vendor->intercept_iret)
+		vendor->intercept_iret(sky->vcpu, returns && !(by_breakpoint && seen));
+	else if (!seen)
+		sky_count(sky->vm, SKY_COUNT_returns_unwatched);
 }
 
 void sky_sync(struct sky_vcpu *sky)
@@ -154,8 +180,7 @@ void sky_sync(struct sky_vcpu *sky)
 		    (process && (process->calls || process->faults));
 	set_monitoring(vm);
 	vendor->intercept_space(sky->vcpu, vm->monitoring);
-	if (vendor->intercept_iret)
-		vendor->intercept_iret(sky->vcpu, under_way);
+	watch(sky, process, under_way);
 	sky->faulting = process && process->shared_areas && tdp_enabled && vendor->intercept_faults;
 	if (tdp_enabled && vendor->intercept_faults)
 		vendor->intercept_faults(sky->vcpu, sky->faulting);
@@ -193,6 +218,7 @@ void sky_requested(struct kvm_vcpu *vcpu)
 	if (!vcpu->vcpu_id && !is_long_mode(vcpu)) {
 		sky_processes_end_all(sky);
 		sky_strangers_forget(sky->vm, true);
+		sky->vm->entry = 0;
 	}
 	sky->unmet = true;
 	sky_look(sky);
@@ -339,8 +365,23 @@ bool sky_hypercall(struct kvm_vcpu *vcpu)
 	return true;
 }
 
+/* CPUID 7: FRED, shadow stacks and indirect branch tracking; KVM of Linux 6.1 has none of them. */
+void sky_cpuid(struct kvm_vcpu *vcpu)
+{
+	struct kvm_cpuid_entry2 *entry = kvm_find_cpuid_entry_index(vcpu, 7, 0);
+
+	if (entry) {
+		entry->ecx &= ~BIT(7);
+		entry->edx &= ~BIT(20);
+	}
+	entry = kvm_find_cpuid_entry_index(vcpu, 7, 1);
+	if (entry)
+		entry->eax &= ~BIT(17);
+}
+
 static const char *const counter_names[] = {
 	[SKY_COUNT_exit_syscall] = "exit_syscall",
+	[SKY_COUNT_exit_int80] = "exit_int80",
 	[SKY_COUNT_exit_sysret] = "exit_sysret",
 	[SKY_COUNT_exit_iret_call] = "exit_iret_call",
 	[SKY_COUNT_exit_iret_interrupt] = "exit_iret_interrupt",
@@ -357,6 +398,7 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_restarts] = "restarts",
 	[SKY_COUNT_abandoned] = "abandoned",
 	[SKY_COUNT_calls_refused] = "calls_refused",
+	[SKY_COUNT_returns_unwatched] = "returns_unwatched",
 	[SKY_COUNT_returns_unknown] = "returns_unknown",
 	[SKY_COUNT_compat] = "compat",
 	[SKY_COUNT_uncovered] = "uncovered",

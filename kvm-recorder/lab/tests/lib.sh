@@ -51,7 +51,10 @@ load_modules() {
 	local module words
 	for module in "$@"; do
 		words=()
-		[ "$module" != kvm ] || words=(${SKY_EXITS:+"sky_exits=$SKY_EXITS"})
+		if [ "$module" = kvm ]; then
+			words=(${SKY_EXITS:+"sky_exits=$SKY_EXITS"})
+			[ -d /sys/module/lab_breakpoints ] || insmod "$SHARE/modules/lab-breakpoints.ko" || return 1
+		fi
 		if [ -f "$SHARE/modules/$module.ko" ]; then insmod "$SHARE/modules/$module.ko" "${words[@]}"
 		else modprobe -d "$SHARE" "$module"; fi || return 1
 	done

@@ -50,8 +50,15 @@ static void svm_intercept_faults(struct kvm_vcpu *vcpu, bool on)
 		clr_exception_intercept(svm, PF_VECTOR);
 }
 
+static void svm_intercept_debug(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.switch_db_regs &= ~KVM_DEBUGREG_WONT_EXIT;
+	set_dr_intercepts(to_svm(vcpu));
+}
+
 static const struct sky_vendor sky_svm = {
 	.intercept_space = svm_intercept_space,
+	.intercept_debug = svm_intercept_debug,
 	.intercept_iret = svm_intercept_iret,
 	.intercept_faults = svm_intercept_faults,
 };
