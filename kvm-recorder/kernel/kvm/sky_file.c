@@ -184,7 +184,20 @@ void sky_files_doubt(struct sky_files *files)
 		file->told = false;
 }
 
-/* The process that another one is about to trace. */
+static bool has_thread(struct sky_process *process, u32 tid)
+{
+	unsigned long at;
+	void *entry;
+
+	if (process->pid == tid)
+		return true;
+	xa_for_each(&process->thread_ids, at, entry)
+		if (xa_to_value(entry) == tid)
+			return true;
+	return false;
+}
+
+/* The process that another one is about to trace, or a thread of it. */
 static void traced(struct sky_vm *vm, struct sky_process *tracer, const u64 *argument)
 {
 	struct sky_process *process;
@@ -195,8 +208,7 @@ static void traced(struct sky_vm *vm, struct sky_process *tracer, const u64 *arg
 	if (argument[0] != PTRACE_ATTACH && argument[0] != PTRACE_SEIZE)
 		return;
 	hash_for_each(vm->processes, bucket, process, by_space)
-		if (process->pid == (u32)argument[1])
-			process->strict = true;
+		process->strict |= has_thread(process, argument[1]);
 }
 
 static u64 open_flags(const struct sky_call *call)
@@ -285,7 +297,8 @@ void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const str
 			forget(sky_file_at(process, descriptor(argument[rule->fd2 - 1])));
 		break;
 	case SKY_RULE_PRCTL:
-		process->strict |= (u32)argument[0] == PR_SET_SECCOMP;
+		process->strict |= (u32)argument[0] == PR_SET_SECCOMP ||
+				   (u32)argument[0] == PR_SET_SYSCALL_USER_DISPATCH;
 		break;
 	case SKY_RULE_SECCOMP:
 		process->strict |= (u32)argument[0] <= SECCOMP_SET_MODE_FILTER;
