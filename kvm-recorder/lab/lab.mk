@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The emulated host: `make lab-up` makes it ready, `make lab-shell` starts it with a shell,
-# `make lab-check` runs its tests (TESTS="disk ..." some of them).
+# `make lab-check` runs its tests (TESTS="disk ..." some of them), `make lab-fuzz` a hostile
+# guest for long.
 
 lab-up: $(SKY) $(BUILD)/skyrun
 	@LAB=1 tests/need-packages "$(MAKE)"
@@ -13,4 +14,12 @@ lab-shell: lab-up
 lab-check: lab-up
 	kvm-recorder/lab/check $(BUILD) $(TESTS)
 
-.PHONY: lab-up lab-shell lab-check
+# SECONDS of a hostile guest, in rounds of a minute, the first with that SEED
+lab-fuzz: SECONDS = 600
+lab-fuzz: SEED = 1
+lab-fuzz: lab-up
+	echo "$(SECONDS) $(SEED)" >$(BUILD)/lab/share/fuzz
+	kvm-recorder/lab/check --seconds $$(($(SECONDS) * 3 + 300)) $(BUILD) hostile; \
+		status=$$?; rm -f $(BUILD)/lab/share/fuzz; exit $$status
+
+.PHONY: lab-up lab-shell lab-check lab-fuzz

@@ -45,6 +45,7 @@ void sky_reads_free(struct sky_process *process)
 	xa_for_each(&process->reads, block, read)
 		kfree(read);
 	xa_destroy(&process->reads);
+	sky_entries_give(process->vm, process->read_count);
 	process->read_count = 0;
 }
 
@@ -53,7 +54,10 @@ static struct sky_read *read_take(struct sky_process *process, u64 block)
 {
 	struct sky_read *read = xa_erase(&process->reads, block);
 
-	process->read_count -= !!read;
+	if (read) {
+		process->read_count--;
+		sky_entries_give(process->vm, 1);
+	}
 	return read;
 }
 
@@ -62,21 +66,24 @@ static void read_remember(struct sky_process *process, u64 at, const struct iocb
 	struct sky_read *read;
 
 	kfree(read_take(process, at));
-	if (process->read_count >= READS_MAX)
+	if (process->read_count >= READS_MAX || !sky_entry_take(process->vm))
 		return;
+	process->read_count++;
 	read = kmalloc(sizeof(*read), GFP_KERNEL_ACCOUNT);
 	if (!read)
-		return;
+		goto none;
 	*read = (struct sky_read){
 		.buffer = block->aio_buf,
 		.bytes = block->aio_nbytes,
 		.offset = block->aio_offset,
 		.vector = is_vector(block),
 	};
-	if (xa_is_err(xa_store(&process->reads, at, read, GFP_KERNEL_ACCOUNT)))
-		kfree(read);
-	else
-		process->read_count++;
+	if (!xa_is_err(xa_store(&process->reads, at, read, GFP_KERNEL_ACCOUNT)))
+		return;
+	kfree(read);
+none:
+	process->read_count--;
+	sky_entries_give(process->vm, 1);
 }
 
 /* The next request's place in sky->words; NULL: there is no more room. */

@@ -458,10 +458,12 @@ static void process_exits(struct sky_vcpu *sky, struct sky_process *process,
 		    (!process->threads && !process->older);
 
 	gone_record(sky, call, last);
-	if (!last)
+	if (!last) {
 		process->threads -= !!process->threads;
-	else if (!--process->users)
+		sky_thread_gone(process, call->fs_base);
+	} else if (!--process->users) {
 		sky_process_end(sky, process, SKY_WHY_ENDED);
+	}
 }
 
 /* Where a buffer ended: what comes next may go on from there. */

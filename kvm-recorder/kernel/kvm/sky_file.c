@@ -21,12 +21,13 @@ static int descriptor(u64 argument)
 	return (int)(u32)argument;
 }
 
-struct sky_files *sky_files_new(void)
+struct sky_files *sky_files_new(struct sky_vm *vm)
 {
 	struct sky_files *files = kzalloc(sizeof(*files), GFP_KERNEL_ACCOUNT);
 
 	if (!files)
 		return NULL;
+	files->vm = vm;
 	files->references = 1;
 	xa_init(&files->at);
 	return files;
@@ -45,6 +46,7 @@ static void close_at(struct sky_files *files, unsigned long fd)
 	if (!file)
 		return;
 	files->count--;
+	sky_entries_give(files->vm, 1);
 	sky_file_put(file);
 }
 
@@ -52,8 +54,12 @@ static void close_at(struct sky_files *files, unsigned long fd)
 static void put_at(struct sky_files *files, unsigned long fd, struct sky_file *file)
 {
 	close_at(files, fd);
-	if (files->count >= SKY_FILES_MAX ||
-	    xa_is_err(xa_store(&files->at, fd, file, GFP_KERNEL_ACCOUNT))) {
+	if (files->count >= SKY_FILES_MAX || !sky_entry_take(files->vm)) {
+		sky_file_put(file);
+		return;
+	}
+	if (xa_is_err(xa_store(&files->at, fd, file, GFP_KERNEL_ACCOUNT))) {
+		sky_entries_give(files->vm, 1);
 		sky_file_put(file);
 		return;
 	}
@@ -70,12 +76,13 @@ void sky_files_put(struct sky_files *files)
 	xa_for_each(&files->at, fd, file)
 		sky_file_put(file);
 	xa_destroy(&files->at);
+	sky_entries_give(files->vm, files->count);
 	kfree(files);
 }
 
 struct sky_files *sky_files_copy(struct sky_files *from)
 {
-	struct sky_files *files = sky_files_new();
+	struct sky_files *files = sky_files_new(from->vm);
 	struct sky_file *file;
 	unsigned long fd;
 
@@ -91,6 +98,11 @@ struct sky_files *sky_files_copy(struct sky_files *from)
 struct sky_file *sky_file_at(struct sky_process *process, int fd)
 {
 	return fd < 0 ? NULL : xa_load(&process->files->at, fd);
+}
+
+bool sky_file_room(const struct sky_process *process)
+{
+	return process->files->count < SKY_FILES_MAX && process->vm->entries < SKY_ENTRIES_MAX;
 }
 
 static void opened(struct sky_files *files, const struct sky_call *call, u64 flags, int fd)
@@ -184,7 +196,20 @@ void sky_files_doubt(struct sky_files *files)
 		file->told = false;
 }
 
-/* The process that another one is about to trace. */
+static bool has_thread(struct sky_process *process, u32 tid)
+{
+	unsigned long at;
+	void *entry;
+
+	if (process->pid == tid)
+		return true;
+	xa_for_each(&process->thread_ids, at, entry)
+		if (xa_to_value(entry) == tid)
+			return true;
+	return false;
+}
+
+/* The process that another one is about to trace, or a thread of it. */
 static void traced(struct sky_vm *vm, struct sky_process *tracer, const u64 *argument)
 {
 	struct sky_process *process;
@@ -195,8 +220,7 @@ static void traced(struct sky_vm *vm, struct sky_process *tracer, const u64 *arg
 	if (argument[0] != PTRACE_ATTACH && argument[0] != PTRACE_SEIZE)
 		return;
 	hash_for_each(vm->processes, bucket, process, by_space)
-		if (process->pid == (u32)argument[1])
-			process->strict = true;
+		process->strict |= has_thread(process, argument[1]);
 }
 
 static u64 open_flags(const struct sky_call *call)
@@ -285,7 +309,8 @@ void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const str
 			forget(sky_file_at(process, descriptor(argument[rule->fd2 - 1])));
 		break;
 	case SKY_RULE_PRCTL:
-		process->strict |= (u32)argument[0] == PR_SET_SECCOMP;
+		process->strict |= (u32)argument[0] == PR_SET_SECCOMP ||
+				   (u32)argument[0] == PR_SET_SYSCALL_USER_DISPATCH;
 		break;
 	case SKY_RULE_SECCOMP:
 		process->strict |= (u32)argument[0] <= SECCOMP_SET_MODE_FILTER;

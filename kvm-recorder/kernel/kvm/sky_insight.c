@@ -225,7 +225,7 @@ static u32 wanted(struct sky_process *process, const struct sky_call *call, int 
 		return process->pid ? 0 : BIT(STEP_PID);
 	if (!process->pid)
 		return BIT(STEP_PID) | BIT(STEP_TID);
-	if (!sky_thread_id(process, call->fs_base))
+	if (!sky_thread_id(process, call->fs_base) && sky_thread_room(process))
 		return BIT(STEP_TID);
 	if (!process->placed) {
 		process->placed = true;
@@ -236,7 +236,7 @@ static u32 wanted(struct sky_process *process, const struct sky_call *call, int 
 
 		*fd = number ? (int)(u32)call->argument[number - 1] : -1;
 		file = sky_file_at(process, *fd);
-		if (*fd >= 0 && (!file || !file->told))
+		if (*fd >= 0 && (file ? !file->told : sky_file_room(process)))
 			return steps | BIT(STEP_STAT) | BIT(STEP_FLAGS) | BIT(STEP_SEEK) |
 			       BIT(STEP_NAME);
 	}

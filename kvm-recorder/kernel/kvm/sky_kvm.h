@@ -26,6 +26,11 @@
 #define SKY_FORKS_MAX	  256
 #define SKY_FILES_MAX	  4096 /* of a process */
 #define SKY_THREADS_MAX	  4096 /* of a process */
+/*
+ * Files, threads and reads of all processes: a guest that tells of numbers far apart
+ * has each of them take up to 4 KiB.
+ */
+#define SKY_ENTRIES_MAX	  32768
 #define SKY_CANDIDATES	  8
 #define SKY_AREAS_MAX	  1024 /* of a process; of a virtual machine: */
 #define SKY_VM_AREAS_MAX  65536
@@ -76,6 +81,7 @@ enum sky_counter {
 	SKY_COUNT_processes,
 	SKY_COUNT_processes_refused,
 	SKY_COUNT_processes_vanished,
+	SKY_COUNT_entries_refused, /* files, threads and reads for which there was no room */
 	SKY_COUNT_children_lost, /* forks whose child was not found */
 	SKY_COUNT_hypercalls_refused,
 	SKY_COUNT_areas, /* mappings of files */
@@ -103,6 +109,7 @@ struct sky_file {
 };
 
 struct sky_files {
+	struct sky_vm *vm;
 	unsigned int references;
 	unsigned int count;
 	struct xarray at; /* struct sky_file, by descriptor */
@@ -141,6 +148,7 @@ struct sky_insight {
 };
 
 struct sky_process {
+	struct sky_vm *vm;
 	struct hlist_node by_space;
 	u64 space;
 	u64 stack; /* some stack of it, and what the top page table has there */
@@ -230,6 +238,7 @@ struct sky_vm {
 	bool in_use; /* holds a count of sky_in_use */
 	bool by_breakpoint; /* returns by IRET are seen so */
 	unsigned int process_count, call_count, fork_count;
+	unsigned int entries; /* of what SKY_ENTRIES_MAX limits */
 	unsigned int watchers; /* forks that wait for a space */
 	/* sky_select.c */
 	struct list_head wishes;
@@ -336,6 +345,22 @@ static inline u64 sky_passed_ns(const struct sky_vcpu *sky, u64 since_ns)
 	return sky->begun_ns > since_ns ? sky->begun_ns - since_ns : 0;
 }
 
+/* With vm->lock. False: there is no room for one more. */
+static inline bool sky_entry_take(struct sky_vm *vm)
+{
+	if (vm->entries >= SKY_ENTRIES_MAX) {
+		sky_count(vm, SKY_COUNT_entries_refused);
+		return false;
+	}
+	vm->entries++;
+	return true;
+}
+
+static inline void sky_entries_give(struct sky_vm *vm, unsigned int count)
+{
+	vm->entries -= count;
+}
+
 /* sky_vm.c */
 struct sky_vcpu *sky_vcpu_of(struct kvm_vcpu *vcpu);
 u64 sky_space(const struct sky_vm *vm, u64 cr3);
@@ -362,6 +387,9 @@ void sky_processes_end_all(struct sky_vcpu *sky);
 void sky_processes_free(struct sky_vm *vm);
 u32 sky_thread_id(const struct sky_process *process, u64 fs_base);
 void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid);
+void sky_thread_gone(struct sky_process *process, u64 fs_base);
+/* Whether what is told of one more would be kept. */
+bool sky_thread_room(const struct sky_process *process);
 void sky_fork_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
 void sky_fork_seen(struct sky_vcpu *sky, struct sky_process *process);
 void sky_fork_end(struct sky_vcpu *sky, struct sky_call *call, s64 result);
@@ -375,10 +403,11 @@ bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack);
 void sky_expire(struct sky_vcpu *sky);
 
 /* sky_file.c; all with vm->lock */
-struct sky_files *sky_files_new(void);
+struct sky_files *sky_files_new(struct sky_vm *vm);
 struct sky_files *sky_files_copy(struct sky_files *files);
 void sky_files_put(struct sky_files *files);
 struct sky_file *sky_file_at(struct sky_process *process, int fd);
+bool sky_file_room(const struct sky_process *process);
 void sky_file_put(struct sky_file *file);
 void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const struct sky_call *call,
 		       s64 result);

@@ -51,14 +51,38 @@ u32 sky_thread_id(const struct sky_process *process, u64 fs_base)
 
 void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid)
 {
-	if (!tid || process->threads_known >= SKY_THREADS_MAX)
+	void *before;
+
+	if (!tid || process->threads_known >= SKY_THREADS_MAX || !sky_entry_take(process->vm))
 		return;
-	if (!xa_is_err(xa_store(&process->thread_ids, fs_base >> 3, xa_mk_value(tid),
-				GFP_KERNEL_ACCOUNT)))
+	before = xa_store(&process->thread_ids, fs_base >> 3, xa_mk_value(tid), GFP_KERNEL_ACCOUNT);
+	if (before) /* or an error */
+		sky_entries_give(process->vm, 1);
+	else
 		process->threads_known++;
 }
 
-static struct sky_process *process_new(struct sky_files *files)
+void sky_thread_gone(struct sky_process *process, u64 fs_base)
+{
+	if (!xa_erase(&process->thread_ids, fs_base >> 3))
+		return;
+	process->threads_known--;
+	sky_entries_give(process->vm, 1);
+}
+
+bool sky_thread_room(const struct sky_process *process)
+{
+	return process->threads_known < SKY_THREADS_MAX && process->vm->entries < SKY_ENTRIES_MAX;
+}
+
+static void threads_forget(struct sky_process *process)
+{
+	xa_destroy(&process->thread_ids);
+	sky_entries_give(process->vm, process->threads_known);
+	process->threads_known = 0;
+}
+
+static struct sky_process *process_new(struct sky_vm *vm, struct sky_files *files)
 {
 	struct sky_process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 
@@ -67,6 +91,7 @@ static struct sky_process *process_new(struct sky_files *files)
 		kfree(process);
 		return NULL;
 	}
+	process->vm = vm;
 	process->users = 1;
 	process->files = files;
 	xa_init(&process->thread_ids);
@@ -91,7 +116,7 @@ static void process_free(struct sky_process *process)
 		process->exec->process = NULL;
 	sky_files_put(process->files);
 	sky_reads_free(process);
-	xa_destroy(&process->thread_ids);
+	threads_forget(process);
 	kfree(process);
 }
 
@@ -159,7 +184,7 @@ int sky_process_begin(struct sky_vcpu *sky, const struct sky_cpu *cpu, u32 why)
 		sky_count(vm, SKY_COUNT_processes_refused);
 		return -ENOSPC;
 	}
-	process = process_new(sky_files_new());
+	process = process_new(vm, sky_files_new(vm));
 	if (!process)
 		return -ENOMEM;
 	process->pid = cpu->pid;
@@ -293,9 +318,9 @@ void sky_fork_begin(struct sky_vcpu *sky, struct sky_process *process, struct sk
 		goto lost;
 	if (flags & CLONE_FILES) {
 		process->files->references++;
-		child = process_new(process->files);
+		child = process_new(sky->vm, process->files);
 	} else {
-		child = process_new(sky_files_copy(process->files));
+		child = process_new(sky->vm, sky_files_copy(process->files));
 	}
 	if (!child) {
 		fork_free(sky->vm, fork);
@@ -559,9 +584,8 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 	process->placed = false;
 	process->insight.active = false;
 	sky_reads_free(process);
-	xa_destroy(&process->thread_ids);
+	threads_forget(process);
 	process->threads = 0;
-	process->threads_known = 0;
 	process->older = false;
 	process->users = 1;
 	sky_thread_told(process, cpu->fs_base, process->pid);

@@ -414,6 +414,7 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_processes] = "processes",
 	[SKY_COUNT_processes_refused] = "processes_refused",
 	[SKY_COUNT_processes_vanished] = "processes_vanished",
+	[SKY_COUNT_entries_refused] = "entries_refused",
 	[SKY_COUNT_children_lost] = "children_lost",
 	[SKY_COUNT_hypercalls_refused] = "hypercalls_refused",
 	[SKY_COUNT_areas] = "areas",

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# limit: 400 s
+#
+# What recording costs in exits of the virtual CPU, and that nothing is lost at full speed:
+# a process that nobody monitors runs undisturbed beside a monitored one on the same virtual
+# CPU, a monitored call exits twice. With the smallest ring events are lost, and counted.
+. /mnt/share/tests/lib.sh
+
+# In the guest: each phase is told on the console, a moment before and after.
+cat >"$T/work" <<'END'
+phase() {
+	echo "phase $1 begins"; sleep 3
+	shift
+	"$@" || exit 1
+	echo "phase ends"; sleep 3
+}
+until skyrun true 2>/dev/null; do sleep 0.1; done
+skyrun sleep 1000 &
+sleep 2
+phase beside getpids 100000
+kill -KILL $!
+wait
+phase calls skyrun getpids 10000
+until ! skyrun true 2>/dev/null; do sleep 0.1; done
+until skyrun true 2>/dev/null; do sleep 0.1; done
+skyrun getpids 20000
+END
+
+# Counters of Sky's and KVM's, when the guest says so.
+snapshot() { # NAME WHEN-THE-CONSOLE-SAYS
+	local tries=0
+	until tr -d '\r' <"$T/console" 2>/dev/null | grep -q "^phase $2" && sleep 0.3; do
+		sleep 0.05
+		tries=$((tries + 1))
+		[ $tries -lt 1200 ] || return 1
+	done
+	cat /sys/kernel/debug/sky/vm-* >"$T/counters.$1"
+	echo "kvm_exits $(cat /sys/kernel/debug/kvm/*-*/exits | head -n 1)" >>"$T/counters.$1"
+}
+# more COUNTER...: by how much they grew in sum
+more() {
+	awk -v names=" $* " 'index(names, " " $1 " ") { sum += FILENAME ~ /begin$/ ? -$2 : $2 } END { print sum + 0 }' \
+		"$T/counters.begin" "$T/counters.end"
+}
+record() { # NAME OPTION...
+	local name=$1
+	shift
+	env --default-signal=INT "$SKY" record --kvm sky --disk vm1 "$@" -o "$T/$name.h5" 2>"$T/$name.log" &
+	recorder=$!
+}
+info() { "$SKY" info --json "$T/$1.h5" | jq -r "$2"; }
+
+load_modules sky dm-sky kvm kvm-amd || exit 1
+make_disk 16M
+GUEST_VCPUS=1
+guest "$T/work"
+recordable || exit 1
+record whole
+snapshot begin "beside begins"
+snapshot end "ends"
+holds "the sleeper makes no call" "$(more calls) == 0"
+holds "beside it 100000 calls of another process make no exit for Sky" "$(more exit_syscall exit_sysret) == 0"
+holds "and few at all" "$(more kvm_exits) < 5000"
+snapshot begin "calls begins"
+until [ "$(grep -c "^phase ends" "$T/console")" -ge 2 ]; do sleep 0.1; done
+snapshot end "ends"
+calls=$(more calls)
+holds "monitored calls are all seen" "$calls >= 10000 && $calls < 10200"
+holds "a call exits once when it is made" "$(more exit_syscall) == $calls + $(more insights) + $(more exit_idle)"
+holds "and once when it returns" "$(more returns) <= $calls && $(more returns) >= $calls - 10"
+holds "which is two for each" \
+	"$(more exit_syscall exit_sysret exit_iret_call exit_breakpoint_call) <= 2 * ($calls + $(more insights) + $(more exit_idle))"
+holds "KVM's own counter knows of few others" "$(more kvm_exits) < 2.3 * $calls"
+say "# of $(more kvm_exits) exits: $(more exit_syscall) syscall, $(more exit_sysret) sysret, $(more exit_iret_call) iret of calls,"\
+" $(more exit_iret_interrupt) of interrupts to user mode, $(more exit_iret_kernel) to the kernel, $(more exit_space) CR3;"\
+" $(more insights) insight-calls"
+kill -INT $recorder
+check "the recorder ends" wait $recorder
+holds "at full speed nothing is lost" "$(info whole .lost_events) + $(info whole .missing_seqs) == 0"
+holds "and all calls are there" "$(info whole .kinds.entry) >= 10000"
+record small --ring 4096
+wait $guest
+check "the guest ends well" grep -q "guest: status 0" "$T/console"
+check "the recorder with a ring of 4 KiB does" wait $recorder
+lost=$(info small .lost_events)
+holds "a ring of 4 KiB loses events" "$lost > 0"
+holds "as many as numbers are missing" "$lost == $(info small .missing_seqs)"
+holds "and the others are there" "$(info small .kinds.entry) > 100"
+cp "$T/console" "$T"/*.log "$T"/counters.* "$SHARE/results/"
+remove_disk
+kernel_is_well
+finish
