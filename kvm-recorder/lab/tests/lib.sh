@@ -79,8 +79,9 @@ remove_disk() {
 
 # guest SCRIPT: boots one that runs it, with the recorded disk as /dev/vda; its process is in $guest.
 # GUEST_VCPUS (2), GUEST_MEMORY (256 MiB), GUEST_SECONDS (150), GUEST_WORDS (of the kernel's command
-# line), GUEST_DISK (the recorded one), GUEST_MACHINE (with PCI, in place of a microvm) and
-# GUEST_DEVICE (one more, as QEMU's -device has it) may be set.
+# line), GUEST_DISK (the recorded one), GUEST_MACHINE (with PCI, in place of a microvm),
+# GUEST_DEVICE (one more, as QEMU's -device has it), GUEST_OUT (an image, its /dev/vdc) and
+# GUEST_INPUT (a file or pipe, what it reads from /dev/ttyS0) may be set.
 guest() {
 	rm -rf "$T/initramfs.d"
 	mkdir "$T/initramfs.d"
@@ -92,11 +93,13 @@ guest() {
 	[ -z "${GUEST_DEVICE:-}" ] || device="-device $GUEST_DEVICE"
 	timeout -s KILL "${GUEST_SECONDS:-150}" qemu-system-x86_64 -name sky -M "${GUEST_MACHINE:-microvm,pit=off,pic=off,rtc=off,isa-serial=on}" \
 		-accel kvm -cpu host -m "${GUEST_MEMORY:-256}" -smp "${GUEST_VCPUS:-2}" \
-		-display none -nodefaults -no-user-config -no-reboot -serial "file:$T/console" -monitor none \
+		-display none -nodefaults -no-user-config -no-reboot -serial stdio -monitor none \
 		-kernel "$T/vmlinux" -initrd "$T/initramfs" \
 		-drive "file=${GUEST_DISK:-/dev/mapper/sky0},format=raw,if=none,id=disk,cache=none" -device virtio-blk-$bus,drive=disk \
 		-drive "file=$SHARE/root.img,format=raw,if=none,id=root,readonly=on" -device virtio-blk-$bus,drive=root $device \
-		-append "console=ttyS0 panic=-1 reboot=t mitigations=off nokaslr quiet ${GUEST_WORDS:-nopti}" </dev/null &
+		${GUEST_OUT:+-drive "file=$GUEST_OUT,format=raw,if=none,id=out" -device virtio-blk-$bus,drive=out} \
+		-append "console=ttyS0 panic=-1 reboot=t mitigations=off nokaslr quiet ${GUEST_WORDS:-nopti}" \
+		<"${GUEST_INPUT:-/dev/null}" >"$T/console" &
 	guest=$!
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * handlers WRITES: eight threads, each at a file of its own, and a signal every
- * millisecond, whose handler appends to a log, in whichever thread it interrupts.
+ * handlers WRITES [MILLISECONDS]: eight threads, each at a file of its own, and a
+ * signal every so often (1 ms), whose handler appends to a log, in whichever thread it
+ * interrupts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,14 +65,15 @@ static void *work(void *argument)
 
 int main(int argc, char **argv)
 {
-	struct itimerval every = {{0, 1000}, {0, 1000}};
+	long period_us = 1000 * (argc == 3 ? atol(argv[2]) : 1);
+	struct itimerval every = {{0, period_us}, {0, period_us}};
 	struct sigaction action = {.sa_handler = append, .sa_flags = SA_RESTART};
 	pthread_t threads[THREADS];
 
-	writes = argc == 2 ? atol(argv[1]) : 0;
+	writes = argc > 1 ? atol(argv[1]) : 0;
 	log_fd = writes ? open("log", O_WRONLY | O_CREAT | O_APPEND, 0644) : -1;
 	if (log_fd < 0)
-		fail("handlers WRITES");
+		fail("handlers WRITES [MILLISECONDS]");
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &every, NULL);
 	for (long i = 0; i < THREADS; i++)
