@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "capture/calls.h"
 #include "translate.h"
 
 #define TOO_SHORT "its arrays are longer than itself"
@@ -99,6 +100,26 @@ static uint32_t call_number_of(uint32_t number, uint16_t flags)
 	return flags & (SKY_CALL_INT80 | SKY_CALL_COMPAT) ? number | CALL_NUMBER_32BIT : number;
 }
 
+/* What the call's registers are for; in the others is what happens to be there. */
+static void take_arguments(const __u64 argument[6], struct entry_event *entry)
+{
+	enum call call = call_by_number(entry->abi, entry->number);
+	const struct argument *known = call_arguments(entry->abi, call);
+	unsigned magic = call_magic_argument(entry->abi, call), i;
+	bool classed;
+
+	memcpy(entry->argument, argument, sizeof(entry->argument));
+	/* An indirect call's come after its number, and of what is not known all may count. */
+	if (call == CALL_NONE || call == CALL_nosys || call == CALL___syscall)
+		return;
+	classed = entry_class(entry) != CLASS_UNDECIDED;
+	for (i = 0; i < 6 && known[i].style != ARGUMENT_NONE; i++)
+		;
+	for (; i < 6; i++)
+		if (!classed || (i != magic && i != magic + 1))
+			entry->argument[i] = 0;
+}
+
 static const char *take_entry(const struct sky_record *record, struct rest *rest,
 			      struct event *event)
 {
@@ -110,7 +131,7 @@ static const char *take_entry(const struct sky_record *record, struct rest *rest
 	take_cpu(&r->cpu, event);
 	entry->abi = r->abi;
 	entry->number = call_number_of(r->number, r->flags);
-	memcpy(entry->argument, r->argument, sizeof(entry->argument));
+	take_arguments(r->argument, entry);
 	entry->file_offset = r->file_offset;
 	return take_words(rest, r->lengths, &entry->lengths) &&
 			       take_words(rest, (uint64_t)r->requests * RECORD_WORDS,

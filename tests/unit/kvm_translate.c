@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/calls.h"
 #include "kvm-recorder/collector/translate.h"
 
 #define RECORD_BYTES 2048
@@ -125,12 +126,39 @@ Test(kvm_translate, a_mark_has_a_name)
 	expect_text(&event.mark.name, "phase");
 }
 
+Test(kvm_translate, a_class_is_handed_on_behind_the_arguments)
+{
+	make(SKY_RECORD_ENTRY, sizeof(r.entry), 0);
+	r.entry.number = 1;
+	r.entry.argument[2] = 4096;
+	r.entry.argument[3] = CLASS_MAGIC;
+	r.entry.argument[4] = 7;
+	r.entry.argument[5] = 8;
+	cr_assert_null(translate(&r.record, 0, &event));
+	cr_expect_eq(entry_class(&event.entry), 7);
+	cr_expect_eq(event.entry.argument[5], 0);
+	r.entry.argument[3]++;
+	cr_assert_null(translate(&r.record, 0, &event));
+	cr_expect_eq(event.entry.argument[3], 0);
+	cr_expect_eq(event.entry.argument[4], 0);
+}
+
+Test(kvm_translate, an_unknown_call_has_all_arguments)
+{
+	make(SKY_RECORD_ENTRY, sizeof(r.entry), 0);
+	r.entry.number = 12;
+	r.entry.argument[5] = 8;
+	cr_assert_null(translate(&r.record, 0, &event));
+	cr_expect_eq(event.entry.argument[5], 8);
+}
+
 Test(kvm_translate, an_entry_has_numbers_then_texts)
 {
 	make(SKY_RECORD_ENTRY, sizeof(r.entry), (2 + RECORD_WORDS + 3) * 8 + 4 + 2);
 	r.entry.cpu = some_cpu();
 	r.entry.number = 257;
-	r.entry.argument[5] = 6;
+	r.entry.argument[3] = 6;
+	r.entry.argument[5] = 7;
 	r.entry.file_offset = OFFSET_UNKNOWN;
 	r.entry.lengths = 2;
 	r.entry.requests = 1;
@@ -142,7 +170,8 @@ Test(kvm_translate, an_entry_has_numbers_then_texts)
 	cr_assert_null(translate(&r.record, 0, &event));
 	expect_cpu();
 	cr_expect_eq(event.entry.number, 257);
-	cr_expect_eq(event.entry.argument[5], 6);
+	cr_expect_eq(event.entry.argument[3], 6);
+	cr_expect_eq(event.entry.argument[5], 0, "what a call has no such argument for");
 	cr_expect_eq(event.entry.file_offset, OFFSET_UNKNOWN);
 	expect_words(&event.entry.lengths, 100, 2);
 	expect_words(&event.entry.records, 102, RECORD_WORDS);
