@@ -3,8 +3,6 @@
  * Linux's asynchronous calls (paper, section 3.4.2): io_submit tells what is to be
  * written and read, io_getevents what is done. A request is known by the address
  * of its control block; where a read's data will be is remembered until then.
- * Completions that a process takes from the ring itself, without a call, are not
- * seen.
  */
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -13,11 +11,6 @@
 #include "sky_kvm.h"
 
 #define READS_MAX 1024 /* of a process */
-
-struct sky_read {
-	u64 buffer, bytes, offset;
-	bool vector;
-};
 
 static bool writes(const struct iocb *block)
 {
@@ -50,7 +43,7 @@ void sky_reads_free(struct sky_process *process)
 }
 
 /* With the lock; the one of that block, which is forgotten, or NULL. */
-static struct sky_read *read_take(struct sky_process *process, u64 block)
+struct sky_read *sky_read_take(struct sky_process *process, u64 block)
 {
 	struct sky_read *read = xa_erase(&process->reads, block);
 
@@ -61,24 +54,18 @@ static struct sky_read *read_take(struct sky_process *process, u64 block)
 	return read;
 }
 
-static void read_remember(struct sky_process *process, u64 at, const struct iocb *block)
+void sky_read_remember(struct sky_process *process, u64 id, const struct sky_read *data)
 {
 	struct sky_read *read;
 
-	kfree(read_take(process, at));
+	kfree(sky_read_take(process, id));
 	if (process->read_count >= READS_MAX || !sky_entry_take(process->vm))
 		return;
 	process->read_count++;
-	read = kmalloc(sizeof(*read), GFP_KERNEL_ACCOUNT);
+	read = kmemdup(data, sizeof(*data), GFP_KERNEL_ACCOUNT);
 	if (!read)
 		goto none;
-	*read = (struct sky_read){
-		.buffer = block->aio_buf,
-		.bytes = block->aio_nbytes,
-		.offset = block->aio_offset,
-		.vector = is_vector(block),
-	};
-	if (!xa_is_err(xa_store(&process->reads, at, read, GFP_KERNEL_ACCOUNT)))
+	if (!xa_is_err(xa_store(&process->reads, id, read, GFP_KERNEL_ACCOUNT)))
 		return;
 	kfree(read);
 none:
@@ -87,7 +74,7 @@ none:
 }
 
 /* The next request's place in sky->words; NULL: there is no more room. */
-static u64 *words_next(struct sky_vcpu *sky, struct sky_gathered *got)
+u64 *sky_request_next(struct sky_vcpu *sky, struct sky_gathered *got)
 {
 	if (got->requests >= SKY_REQUESTS_MAX) {
 		got->cut = true;
@@ -97,8 +84,8 @@ static u64 *words_next(struct sky_vcpu *sky, struct sky_gathered *got)
 }
 
 /* Hashes a buffer, or the buffers that lie there, of a request; the number of chunks. */
-static u32 hash_request(struct sky_vcpu *sky, struct sky_gathered *got, const struct sky_read *data,
-			u64 limit)
+u32 sky_hash_request(struct sky_vcpu *sky, struct sky_gathered *got, const struct sky_read *data,
+		     u64 limit)
 {
 	struct sky_hasher hasher;
 	struct iovec part;
@@ -116,9 +103,24 @@ static u32 hash_request(struct sky_vcpu *sky, struct sky_gathered *got, const st
 		sky_hash(&hasher, (u64)part.iov_base, bytes);
 		limit -= bytes;
 	}
-	sky_hash_end(&hasher);
+	sky_hash_end(&hasher, 0, 0);
 	sky_gathered_add(sky, got, &hasher);
 	return hasher.sums;
+}
+
+/* How much the buffers are that lie there. */
+u64 sky_vector_bytes(struct sky_vcpu *sky, const struct sky_read *data)
+{
+	u64 i, bytes = 0;
+	struct iovec part;
+
+	for (i = 0; i < min_t(u64, data->bytes, UIO_MAXIOV); i++) {
+		if (sky_read_user(sky, data->buffer + i * sizeof(part), &part, sizeof(part)) !=
+		    sizeof(part))
+			break;
+		bytes += part.iov_len;
+	}
+	return bytes;
 }
 
 static bool is_outside(struct sky_vcpu *sky, const struct sky_call *call, int fd)
@@ -139,6 +141,7 @@ static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_g
 		       u64 at)
 {
 	struct sky_process *process;
+	struct sky_read data;
 	struct iocb block;
 	u64 *words;
 
@@ -146,14 +149,20 @@ static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_g
 		got->unread++;
 		return;
 	}
-	words = words_next(sky, got);
+	data = (struct sky_read){
+		.buffer = block.aio_buf,
+		.bytes = block.aio_nbytes,
+		.offset = block.aio_offset,
+		.vector = is_vector(&block),
+	};
+	words = sky_request_next(sky, got);
 	if (!words)
 		return;
 	words[SKY_REQUEST_ID] = at;
 	words[SKY_REQUEST_OPCODE] = block.aio_lio_opcode;
 	words[SKY_REQUEST_FD] = block.aio_fildes;
 	words[SKY_REQUEST_BUFFER] = block.aio_buf;
-	words[SKY_REQUEST_BYTES] = block.aio_nbytes;
+	words[SKY_REQUEST_BYTES] = data.vector ? sky_vector_bytes(sky, &data) : data.bytes;
 	words[SKY_REQUEST_OFFSET] = block.aio_offset;
 	words[SKY_REQUEST_FLAGS] = block.aio_flags;
 	words[SKY_REQUEST_RESULT] = 0;
@@ -161,7 +170,7 @@ static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_g
 	if (is_outside(sky, call, block.aio_fildes))
 		return;
 	if (writes(&block))
-		words[SKY_REQUEST_CHUNKS] = hash_request(sky, got, &(struct sky_read){
+		words[SKY_REQUEST_CHUNKS] = sky_hash_request(sky, got, &(struct sky_read){
 			.buffer = block.aio_buf, .bytes = block.aio_nbytes,
 			.offset = block.aio_offset, .vector = is_vector(&block)}, U64_MAX);
 	if (!reads(&block))
@@ -169,7 +178,7 @@ static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_g
 	mutex_lock(&sky->vm->lock);
 	process = sky_process_of(sky->vm, call->space, call->fs_base);
 	if (process)
-		read_remember(process, at, &block);
+		sky_read_remember(process, at, &data);
 	mutex_unlock(&sky->vm->lock);
 }
 
@@ -190,7 +199,7 @@ void sky_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathe
 static void event_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
 		      const struct io_event *event)
 {
-	u64 *words = words_next(sky, got);
+	u64 *words = sky_request_next(sky, got);
 	struct sky_read *read = NULL;
 	struct sky_process *process;
 
@@ -202,7 +211,7 @@ static void event_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_ga
 	mutex_lock(&sky->vm->lock);
 	process = sky_process_of(sky->vm, call->space, call->fs_base);
 	if (process)
-		read = read_take(process, event->obj);
+		read = sky_read_take(process, event->obj);
 	mutex_unlock(&sky->vm->lock);
 	if (!read)
 		return;
@@ -210,7 +219,7 @@ static void event_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_ga
 	words[SKY_REQUEST_BYTES] = read->bytes;
 	words[SKY_REQUEST_OFFSET] = read->offset;
 	if (event->res > 0)
-		words[SKY_REQUEST_CHUNKS] = hash_request(sky, got, read, event->res);
+		words[SKY_REQUEST_CHUNKS] = sky_hash_request(sky, got, read, event->res);
 	kfree(read);
 }
 
@@ -220,7 +229,7 @@ void sky_events_taken(struct sky_vcpu *sky, struct sky_call *call, struct sky_ga
 	struct io_event event;
 	s64 i;
 
-	for (i = 0; i < result; i++) {
+	for (i = result > 0 ? sky_ring_told(sky, call, result) : 0; i < result; i++) {
 		if (i >= SKY_REQUESTS_MAX) {
 			got->cut = true;
 			return;

@@ -196,7 +196,7 @@ static void iret_proven(struct sky_vm *vm, u64 rip)
 
 static void iret_comes(struct sky_vcpu *sky, const struct sky_frame *frame)
 {
-	bool call;
+	enum sky_return to;
 
 	if ((frame->cs & SELECTOR_RPL) != PRIVILEGE_USER) {
 		sky_count(sky->vm, SKY_COUNT_exit_iret_kernel);
@@ -208,8 +208,9 @@ static void iret_comes(struct sky_vcpu *sky, const struct sky_frame *frame)
 		iret_proven(sky->vm, kvm_rip_read(sky->vcpu));
 		mutex_unlock(&sky->vm->lock);
 	}
-	call = sky_user_return(sky, frame->rip, frame->rsp, frame->flags, SKY_WAY_BREAKPOINT);
-	sky_count(sky->vm, call ? SKY_COUNT_exit_iret_call : SKY_COUNT_exit_iret_interrupt);
+	to = sky_user_return(sky, frame->rip, frame->rsp, frame->flags, SKY_WAY_BREAKPOINT);
+	sky_count(sky->vm, to == SKY_RETURN_CALL ? SKY_COUNT_exit_iret_call :
+						   SKY_COUNT_exit_iret_interrupt);
 }
 
 /* `int 0x80` has come to the kernel, and its frame is that of a return behind it. */

@@ -13,6 +13,8 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <uapi/asm/prctl.h>
+#include <uapi/linux/fs.h>
+#include <uapi/linux/mman.h>
 
 #include "kvm_cache_regs.h"
 #include "x86.h"
@@ -38,6 +40,7 @@ static const struct sky_rule rules[] = {
 	[9] = {.fd = 5, .kind = SKY_RULE_MAP}, /* mmap */
 	[11] = {.kind = SKY_RULE_UNMAP}, /* munmap */
 	[15] = {.kind = SKY_RULE_SIGRETURN}, /* rt_sigreturn */
+	[16] = {.fd = 1, .kind = SKY_RULE_CLONE}, /* ioctl */
 	[17] = {.fd = 1, .buffer = 2, .bytes = 3, .offset = 4, .reads = true}, /* pread64 */
 	[18] = {.fd = 1, .buffer = 2, .bytes = 3, .offset = 4, .writes = true}, /* pwrite64 */
 	[19] = {.fd = 1, .vector = 2, .vectors = 3, .reads = true}, /* readv */
@@ -47,7 +50,7 @@ static const struct sky_rule rules[] = {
 	[28] = {.kind = SKY_RULE_ADVISE}, /* madvise */
 	[32] = {.fd = 1, .kind = SKY_RULE_DUP}, /* dup */
 	[33] = {.fd = 1, .kind = SKY_RULE_DUP2}, /* dup2 */
-	[40] = {.fd = 1, .fd2 = 2, .kind = SKY_RULE_FORGET}, /* sendfile */
+	[40] = {.fd = 2, .fd2 = 1, .offset = 3, .bytes = 4, .kind = SKY_RULE_COPY}, /* sendfile */
 	[56] = {.kind = SKY_RULE_FORK}, /* clone */
 	[57] = {.kind = SKY_RULE_FORK}, /* fork */
 	[58] = {.kind = SKY_RULE_FORK}, /* vfork */
@@ -68,6 +71,8 @@ static const struct sky_rule rules[] = {
 	[101] = {.kind = SKY_RULE_PTRACE}, /* ptrace */
 	[157] = {.kind = SKY_RULE_PRCTL}, /* prctl */
 	[158] = {.kind = SKY_RULE_ARCH_PRCTL}, /* arch_prctl */
+	[206] = {.kind = SKY_RULE_AIO_SETUP}, /* io_setup */
+	[207] = {.kind = SKY_RULE_AIO_DESTROY}, /* io_destroy */
 	[208] = {.kind = SKY_RULE_EVENTS}, /* io_getevents */
 	[209] = {.kind = SKY_RULE_SUBMIT}, /* io_submit */
 	[217] = {.fd = 1, .kind = SKY_RULE_FORGET}, /* getdents64 */
@@ -80,19 +85,22 @@ static const struct sky_rule rules[] = {
 	[265] = {.path = 2, .path2 = 4}, /* linkat */
 	[266] = {.path = 1, .path2 = 3}, /* symlinkat */
 	[267] = {.path = 2}, /* readlinkat */
-	[275] = {.fd = 1, .fd2 = 3, .kind = SKY_RULE_FORGET}, /* splice */
+	[275] = {.fd = 1, .offset = 2, .fd2 = 3, .offset2 = 4, .bytes = 5,
+		 .kind = SKY_RULE_COPY}, /* splice */
 	[292] = {.fd = 1, .kind = SKY_RULE_DUP2}, /* dup3 */
 	[295] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .reads = true}, /* preadv */
 	[296] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .writes = true}, /* pwritev */
 	[316] = {.path = 2, .path2 = 4}, /* renameat2 */
 	[317] = {.kind = SKY_RULE_SECCOMP}, /* seccomp */
 	[322] = {.path = 2, .kind = SKY_RULE_EXEC}, /* execveat */
-	[326] = {.fd = 1, .fd2 = 3, .kind = SKY_RULE_FORGET}, /* copy_file_range */
+	[326] = {.fd = 1, .offset = 2, .fd2 = 3, .offset2 = 4, .bytes = 5,
+		 .kind = SKY_RULE_COPY}, /* copy_file_range */
 	[327] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .reads = true}, /* preadv2 */
 	[328] = {.fd = 1, .vector = 2, .vectors = 3, .offset = 4, .writes = true}, /* pwritev2 */
 	[332] = {.path = 2}, /* statx */
 	[333] = {.kind = SKY_RULE_EVENTS}, /* io_pgetevents */
-	[426] = {.kind = SKY_RULE_UNCOVERED}, /* io_uring_enter */
+	[425] = {.kind = SKY_RULE_URING_SETUP}, /* io_uring_setup */
+	[426] = {.kind = SKY_RULE_URING_ENTER}, /* io_uring_enter */
 	[435] = {.kind = SKY_RULE_FORK}, /* clone3 */
 	[436] = {.kind = SKY_RULE_CLOSE_RANGE}, /* close_range */
 	[437] = {.path = 2, .kind = SKY_RULE_OPEN}, /* openat2 */
@@ -128,7 +136,13 @@ const struct sky_rule *sky_rule_of(const struct sky_call *call)
 {
 	if (is_32(call))
 		return call->number < ARRAY_SIZE(rules_32) ? rules_32 + call->number : &no_rule;
-	return call->number < ARRAY_SIZE(rules) ? rules + call->number : &no_rule;
+	if (call->number >= ARRAY_SIZE(rules))
+		return &no_rule;
+	/* Other requests of ioctl() have nothing to do with files' content. */
+	if (rules[call->number].kind == SKY_RULE_CLONE && (u32)call->argument[1] != FICLONE &&
+	    (u32)call->argument[1] != FICLONERANGE)
+		return &no_rule;
+	return rules + call->number;
 }
 
 static u64 key_of(u64 space, u64 stack, u64 fs_base)
@@ -164,8 +178,9 @@ static void call_remove(struct sky_vm *vm, struct sky_call *call)
 	call->owner->calls--;
 }
 
-static void call_free(struct sky_call *call)
+void sky_call_free(struct sky_call *call)
 {
+	sky_content_free(&call->content);
 	sky_file_put(call->file);
 	kfree(call);
 }
@@ -175,7 +190,7 @@ static void call_abandon(struct sky_vcpu *sky, struct sky_call *call)
 {
 	call_remove(sky->vm, call);
 	sky_fork_orphan(sky, call);
-	call_free(call);
+	sky_call_free(call);
 }
 
 static void call_add(struct sky_vcpu *sky, struct sky_call *call, const struct sky_cpu *cpu)
@@ -260,7 +275,7 @@ void sky_calls_free(struct sky_vm *vm)
 
 	list_for_each_entry_safe(call, next, &vm->calls_by_age, age) {
 		call_remove(vm, call);
-		call_free(call);
+		sky_call_free(call);
 	}
 }
 
@@ -379,6 +394,14 @@ static void hash_vector(struct sky_vcpu *sky, const struct sky_call *call, u64 l
 	}
 }
 
+/* How much there is of the chunk that the data ends in: zeros follow if the file ends there. */
+static s32 tail_bytes(const struct sky_call *call, const struct sky_file *file, u64 until)
+{
+	if (call->content.tail_bytes >= 0)
+		return call->content.tail_bytes;
+	return file && call->offset != SKY_OFFSET_UNKNOWN && until < file->end ? -1 : 0;
+}
+
 /* The data of the call, `limit` bytes of it; file may be NULL. */
 static void gather_data(struct sky_vcpu *sky, const struct sky_call *call,
 			const struct sky_file *file, u64 limit, bool hashes,
@@ -387,12 +410,14 @@ static void gather_data(struct sky_vcpu *sky, const struct sky_call *call,
 	const struct sky_rule *rule = call->rule;
 
 	sky_hash_begin(hasher, sky, call->offset, file, sky->sums, SKY_SUMS_MAX);
+	sky_hash_head(hasher, &call->content);
 	if (rule->vector)
 		hash_vector(sky, call, limit, hashes, hasher, got);
 	else if (rule->buffer && hashes)
 		sky_hash(hasher, argument_of(call, rule->buffer),
 			 min(argument_of(call, rule->bytes), limit));
-	sky_hash_end(hasher);
+	sky_hash_end(hasher, call->content.tail_address,
+		     tail_bytes(call, file, hasher->offset));
 	sky_gathered_add(sky, got, hasher);
 }
 
@@ -412,11 +437,18 @@ static u32 gather_path(struct sky_vcpu *sky, const struct sky_call *call, u8 num
 	return 0;
 }
 
+/* Is its offset where it writes to? */
+static bool tells_target(const struct sky_call *call, const struct sky_gathered *got)
+{
+	return call->rule->writes || call->content.copy ||
+	       (call->rule->kind == SKY_RULE_CLONE && got->requests);
+}
+
 static void entry_record(struct sky_vcpu *sky, const struct sky_call *call,
 			 const struct sky_gathered *got)
 {
 	struct sky_entry_record record = {
-		.file_offset = call->rule->writes ? call->offset : SKY_OFFSET_UNKNOWN,
+		.file_offset = tells_target(call, got) ? call->offset : SKY_OFFSET_UNKNOWN,
 		.number = call->number,
 		.abi = call->abi,
 		.flags = call->flags | (got->cut ? SKY_CALL_CUT : 0),
@@ -504,8 +536,29 @@ static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, u64 rip, u64 n
 		sky_count(sky->vm, SKY_COUNT_compat);
 	call->vcpu = vcpu->vcpu_id;
 	take_arguments(sky, call);
+	call->content = (struct sky_content){.own_fd = -1, .head_bytes = -1, .tail_bytes = -1};
 	call->rule = sky_rule_of(call);
 	return call;
+}
+
+/* Shared blocks: a record tells the source and the range. */
+static void clone_range(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got)
+{
+	struct file_clone_range range;
+	u64 *words;
+
+	if ((u32)call->argument[1] != FICLONERANGE)
+		return;
+	if (sky_read_user(sky, call->argument[2], &range, sizeof(range)) != sizeof(range)) {
+		got->unread++;
+		return;
+	}
+	words = sky_request_next(sky, got);
+	memset(words, 0, SKY_REQUEST_WORDS * sizeof(*words));
+	words[SKY_REQUEST_FD] = range.src_fd;
+	words[SKY_REQUEST_BYTES] = range.src_length;
+	words[SKY_REQUEST_OFFSET] = range.src_offset;
+	call->offset = range.dest_offset;
 }
 
 /* What else concerns a file, who has it open and as what, is told of all files. */
@@ -524,15 +577,20 @@ static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 
 	mutex_lock(&sky->vm->lock);
 	process = caller(sky, call);
-	if (sky_paid(sky, call)) {
+	entry = sky_debtor_calls(sky, call); /* of when it was monitored before */
+	if (entry != SKY_ENTRY_BEGINS) {
 		sky_sync(sky);
 	} else if (process) {
-		entry = sky_insight(sky, process, call) ? SKY_ENTRY_INSIGHT : SKY_ENTRY_BEGINS;
+		if (sky_insight(sky, process, call))
+			entry = SKY_ENTRY_INSIGHT;
 	} else {
 		entry = sky_stranger_calls(sky, call);
 		sky_sync(sky);
 	}
 	if (entry == SKY_ENTRY_BEGINS) {
+		if (call->content.copy && !call->content.copy->moved)
+			sky_content_free(&call->content); /* nothing was asked */
+		call->has_rings = process->ring_count;
 		call->pid = process->pid;
 		call->tid = sky_thread_id(process, call->fs_base);
 		if (call->rule->fd)
@@ -557,6 +615,7 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 
 	if (!process)
 		return false;
+	sky_insight_done(process, call);
 	sky_fork_seen(sky, process);
 	sky_count(sky->vm, SKY_COUNT_calls);
 	if (call->outside)
@@ -573,13 +632,22 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 		return false;
 	case SKY_RULE_SIGRETURN:
 		return false;
-	case SKY_RULE_UNCOVERED:
-		sky_count(sky->vm, SKY_COUNT_uncovered);
-		break;
 	case SKY_RULE_ARCH_PRCTL:
 		/* It returns with another thread pointer than it was made with. */
 		if (call->argument[0] == ARCH_SET_FS && call->argument[1] < BIT_ULL(47))
 			call->fs_base = call->argument[1];
+		break;
+	case SKY_RULE_MAP:
+		if (call->argument[3] & MAP_FIXED)
+			sky_insight_unmapped(process, call->argument[0], call->argument[1]);
+		break;
+	case SKY_RULE_UNMAP:
+		sky_insight_unmapped(process, call->argument[0], call->argument[1]);
+		break;
+	case SKY_RULE_REMAP:
+		sky_insight_unmapped(process, call->argument[0], call->argument[1]);
+		if (call->argument[3] & MREMAP_FIXED)
+			sky_insight_unmapped(process, call->argument[4], call->argument[2]);
 		break;
 	case SKY_RULE_FORK:
 		sky_fork_begin(sky, process, call);
@@ -594,6 +662,23 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 	cpu_of(call, &cpu);
 	call_add(sky, call, &cpu);
 	return true;
+}
+
+static void set_argument(struct kvm_vcpu *vcpu, u8 number, u64 value)
+{
+	static const u8 registers[] = {VCPU_REGS_RDI, VCPU_REGS_RSI, VCPU_REGS_RDX,
+				       VCPU_REGS_R10, VCPU_REGS_R8, VCPU_REGS_R9};
+
+	kvm_register_write_raw(vcpu, registers[number - 1], value);
+}
+
+/* A copy may be short: what it will move at most is known. Its register is put right at the end. */
+static void shorten(struct sky_vcpu *sky, struct sky_call *call)
+{
+	if (argument_of(call, call->rule->bytes) <= SKY_COPY_BYTES)
+		return;
+	call->shortened = true;
+	set_argument(sky->vcpu, call->rule->bytes, SKY_COPY_BYTES);
 }
 
 enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next_rip, u64 stack)
@@ -611,9 +696,14 @@ enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next
 	}
 	entry = call_look_up(sky, call, &file);
 	if (entry != SKY_ENTRY_BEGINS) {
+		/* What it points to belongs to an insight. */
 		kfree(call);
 		return entry;
 	}
+	if (call->has_rings)
+		sky_rings_look(sky, call);
+	if (call->content.copy)
+		shorten(sky, call);
 	if (call->rule->kind == SKY_RULE_FORK)
 		describe_child(sky, call);
 	got.path = gather_path(sky, call, call->rule->path, sky->path, &got);
@@ -623,11 +713,21 @@ enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next
 			    &hasher, &got);
 	else if (call->rule->kind == SKY_RULE_SUBMIT)
 		sky_submitted(sky, call, &got);
+	else if (call->rule->kind == SKY_RULE_CLONE)
+		clone_range(sky, call, &got);
+	else if (call->rule->kind == SKY_RULE_URING_SETUP)
+		sky_uring_asked(sky, call, &got);
+	else if (call->rule->kind == SKY_RULE_URING_ENTER)
+		sky_uring_submitted(sky, call, &got);
+	if (call->content.copy) {
+		call->offset = call->content.copy->target_offset;
+		got.sums = sky_copied(sky, call, false, SKY_COPY_BYTES);
+	}
 	mutex_lock(&sky->vm->lock);
 	kept = call_begins(sky, call, &hasher, &got);
 	sky_sync(sky);
 	if (!kept)
-		call_free(call);
+		sky_call_free(call);
 	mutex_unlock(&sky->vm->lock);
 	return SKY_ENTRY_BEGINS;
 }
@@ -637,7 +737,8 @@ static void exit_record(struct sky_vcpu *sky, const struct sky_call *call, s64 r
 {
 	struct sky_exit_record record = {
 		.result = result,
-		.file_offset = call->rule->reads ? call->offset : SKY_OFFSET_UNKNOWN,
+		.file_offset = call->rule->reads || call->content.copy ? call->offset :
+									  SKY_OFFSET_UNKNOWN,
 		.written_offset = SKY_OFFSET_UNKNOWN,
 		.number = call->number,
 		.abi = call->abi,
@@ -693,6 +794,7 @@ static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 resul
 	if (rule->kind == SKY_RULE_FORK || rule->kind == SKY_RULE_EXEC)
 		sky_fork_end(sky, call, result);
 	sky_file_returned(sky->vm, call->process, call, result);
+	sky_ring_returned(sky, call->process, call, result);
 	sky_mapped_returned(sky, call, result);
 	if (is_32(call))
 		sky_files_doubt(call->process->files);
@@ -708,6 +810,7 @@ static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 resu
 			   u16 way)
 {
 	bool reads = call->rule->reads && !call->outside && result > 0 && way != SKY_WAY_RESTART;
+	struct sky_process *process;
 	struct sky_gathered got = {};
 	struct sky_hasher hasher;
 	struct sky_file file;
@@ -718,48 +821,86 @@ static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 resu
 			file = *call->file;
 		mutex_unlock(&sky->vm->lock);
 		gather_data(sky, call, call->file ? &file : NULL, result, true, &hasher, &got);
+	} else if (call->content.copy && result > 0 && way != SKY_WAY_RESTART) {
+		call->offset = call->content.copy->source_offset;
+		got.sums = sky_copied(sky, call, true, result);
 	} else if (call->rule->kind == SKY_RULE_EVENTS && way != SKY_WAY_RESTART) {
 		sky_events_taken(sky, call, &got, result);
+	} else if (call->rule->kind == SKY_RULE_URING_ENTER) {
+		sky_rings_look(sky, call);
 	}
 	if (!call->outside)
 		exit_record(sky, call, result, flags, way, &got);
 	mutex_lock(&sky->vm->lock);
 	if (reads && call->file)
 		run_store(call->file, &hasher, call->offset);
-	call_free(call);
+	process = sky_process_of(sky->vm, call->space, call->fs_base);
+	if (process)
+		sky_insight_done(process, call);
+	sky_call_free(call);
 	mutex_unlock(&sky->vm->lock);
 }
 
-bool sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way)
+/* With the lock: the call that ends here, if it is one; or *to is not SKY_RETURN_OTHER. */
+static struct sky_call *call_returns(struct sky_vcpu *sky, struct sky_process *process, u64 rip,
+				     u64 stack, u16 *way, enum sky_return *to)
 {
-	struct sky_vm *vm = sky->vm;
 	s64 result = kvm_rax_read(sky->vcpu);
 	struct sky_call *call = NULL;
-	struct sky_process *process;
-	bool child = false;
+
+	if (sky_insight_answered(sky, process, rip, stack, *way == SKY_WAY_SYSRET, &call)) {
+		*to = SKY_RETURN_INSIGHT;
+		return NULL;
+	}
+	if (call)
+		return call;
+	call = call_ends(sky, rip, stack, result);
+	if (!call)
+		return NULL;
+	if (call->shortened)
+		set_argument(sky->vcpu, call->rule->bytes, argument_of(call, call->rule->bytes));
+	if (rip == call->rip) {
+		*way = SKY_WAY_RESTART;
+		sky_count(sky->vm, SKY_COUNT_restarts);
+		sky_fork_end(sky, call, -EINTR); /* no child has begun */
+		return call;
+	}
+	call_returned(sky, call, result);
+	if (call->rule->reads && result > 0 && *way == SKY_WAY_SYSRET &&
+	    sky_insight_after(sky, call->process, call, rip)) {
+		*to = SKY_RETURN_INSIGHT;
+		return NULL;
+	}
+	return call;
+}
+
+enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way)
+{
+	enum sky_return to = SKY_RETURN_OTHER;
+	struct sky_process *process, *owner;
+	struct sky_vm *vm = sky->vm;
+	struct sky_call *call = NULL;
 
 	mutex_lock(&vm->lock);
-	process = sky_process_in(vm, sky_space_now(sky));
-	if (process) {
-		if (process->faults)
-			sky_faults_return(sky, process, true);
-		call = call_ends(sky, rip, stack, result);
-		if (call && rip == call->rip) {
-			way = SKY_WAY_RESTART;
-			sky_count(vm, SKY_COUNT_restarts);
-			sky_fork_end(sky, call, -EINTR); /* no child has begun */
-		} else if (call) {
-			call_returned(sky, call, result);
-		}
+	owner = sky_process_in(vm, sky_space_now(sky));
+	if (owner) {
+		if (owner->faults)
+			sky_faults_return(sky, owner, true);
+		if (vm->debt_count)
+			sky_stranger_returns(sky, rip, stack);
+		process = sky_process_of(vm, owner->space, sky_fs_base(sky->vcpu));
+		call = call_returns(sky, process, rip, stack, &way, &to);
 	} else {
-		child = sky->watching && sky_first_return(sky, rip, stack);
+		if (sky->watching && sky_first_return(sky, rip, stack))
+			to = SKY_RETURN_CALL;
 		sky->watching = false;
 		if (sky->asking)
 			sky_stranger_returns(sky, rip, stack);
 	}
 	sky_sync(sky);
 	mutex_unlock(&vm->lock);
-	if (call)
-		call_tell_exit(sky, call, result, flags, way);
-	return call || child;
+	if (!call)
+		return to;
+	call_tell_exit(sky, call, kvm_rax_read(sky->vcpu), flags, way);
+	return SKY_RETURN_CALL;
 }

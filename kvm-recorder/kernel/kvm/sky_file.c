@@ -116,6 +116,7 @@ static void opened(struct sky_files *files, const struct sky_call *call, u64 fla
 	file->append = flags & O_APPEND;
 	file->end = flags & O_TRUNC || (flags & O_CREAT && flags & O_EXCL) ? 0 : SKY_OFFSET_UNKNOWN;
 	file->run_offset = SKY_OFFSET_UNKNOWN;
+	file->asked = SKY_OFFSET_UNKNOWN;
 	put_at(files, fd, file);
 }
 
@@ -160,6 +161,7 @@ void sky_file_told(struct sky_process *process, int fd, const struct sky_insight
 		if (!file)
 			return;
 		file->references = 1;
+		file->asked = SKY_OFFSET_UNKNOWN;
 		forget(file);
 		put_at(process->files, fd, file);
 		file = sky_file_at(process, fd);
@@ -170,12 +172,14 @@ void sky_file_told(struct sky_process *process, int fd, const struct sky_insight
 	if (!record)
 		return;
 	file->append = record->flags & O_APPEND;
+	file->flags = record->flags;
+	file->regular = seeks && S_ISREG(record->mode);
 	file->read_only = (record->flags & O_ACCMODE) == O_RDONLY;
 	file->mode = record->mode;
 	file->device = record->device;
 	file->inode = record->inode;
 	file->position = seeks ? record->offset : SKY_OFFSET_UNKNOWN;
-	file->end = seeks && S_ISREG(record->mode) ? record->size : SKY_OFFSET_UNKNOWN;
+	file->end = file->regular ? record->size : SKY_OFFSET_UNKNOWN;
 }
 
 void sky_file_named(struct sky_vm *vm, struct sky_process *process, int fd, const char *path,
@@ -256,9 +260,38 @@ void sky_file_moved(struct sky_file *file, const struct sky_rule *rule, const u6
 
 	if (by_position(rule, argument))
 		file->position = next;
-	if (rule->writes && file->end != SKY_OFFSET_UNKNOWN &&
-	    (next > file->end || next == SKY_OFFSET_UNKNOWN))
+	/* Who reads beyond it sees that somebody else has written. */
+	if (file->end != SKY_OFFSET_UNKNOWN && next > file->end &&
+	    (rule->writes || next != SKY_OFFSET_UNKNOWN))
 		file->end = next;
+}
+
+/* Bytes were copied within the guest's kernel, from where a pointer says or the position. */
+static void copied(struct sky_file *file, bool by_pointer, bool target, u64 bytes)
+{
+	if (!file)
+		return;
+	if (!by_pointer && file->position != SKY_OFFSET_UNKNOWN)
+		file->position += bytes;
+	if (!target)
+		return;
+	file->run_offset = SKY_OFFSET_UNKNOWN;
+	if (by_pointer || file->position == SKY_OFFSET_UNKNOWN)
+		file->end = SKY_OFFSET_UNKNOWN;
+	else if (file->end != SKY_OFFSET_UNKNOWN)
+		file->end = max(file->end, file->position);
+}
+
+static void set_flags(struct sky_file *file, u64 flags)
+{
+	file->append = flags & O_APPEND;
+	file->flags = (file->flags & O_ACCMODE) | (flags & ~(u64)O_ACCMODE);
+}
+
+/* Those that the process loses when it closes any descriptor of the file, or is told of. */
+static bool is_lock(u32 command)
+{
+	return command == F_SETLK || command == F_SETLKW || command == F_SETLEASE;
 }
 
 void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const struct sky_call *call,
@@ -270,8 +303,10 @@ void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const str
 	struct sky_file *file;
 	int fd = descriptor(argument[0]);
 
-	if (rule->kind == SKY_RULE_CLOSE)
+	if (rule->kind == SKY_RULE_CLOSE) {
 		close_at(files, fd); /* whatever the result */
+		sky_ring_closed(process, fd);
+	}
 	if (result < 0)
 		return;
 	file = sky_file_at(process, fd);
@@ -291,7 +326,8 @@ void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const str
 		if ((u32)argument[1] == F_DUPFD || (u32)argument[1] == F_DUPFD_CLOEXEC)
 			duplicated(files, argument[0], result);
 		else if ((u32)argument[1] == F_SETFL && file)
-			file->append = argument[2] & O_APPEND;
+			set_flags(file, argument[2]);
+		process->locks |= is_lock(argument[1]);
 		break;
 	case SKY_RULE_SEEK:
 		if (file)
@@ -303,10 +339,15 @@ void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const str
 			file->run_offset = SKY_OFFSET_UNKNOWN;
 		}
 		break;
+	case SKY_RULE_COPY:
+		copied(sky_file_at(process, descriptor(argument[rule->fd - 1])),
+		       rule->offset && argument[rule->offset - 1], false, result);
+		copied(sky_file_at(process, descriptor(argument[rule->fd2 - 1])),
+		       rule->offset2 && argument[rule->offset2 - 1], true, result);
+		break;
+	case SKY_RULE_CLONE:
 	case SKY_RULE_FORGET:
 		forget(file);
-		if (rule->fd2)
-			forget(sky_file_at(process, descriptor(argument[rule->fd2 - 1])));
 		break;
 	case SKY_RULE_PRCTL:
 		process->strict |= (u32)argument[0] == PR_SET_SECCOMP ||

@@ -9,14 +9,21 @@
  * to. So it comes by once more, with the result; then the next question is put,
  * or its registers are as they were and its own call begins. Calls that the
  * guest's kernel would restart two bytes before that address are not among them,
- * and none is put before restart_syscall.
+ * and none is put before restart_syscall. Where something is to be asked after a
+ * call, its return is made the entry of an insight-call instead.
  *
- * Answers that are structures need memory: 8192 bytes that the first
- * insight-call of a program maps. Nothing else of the guest's state changes.
- * A process under seccomp might be killed for a call it doesn't make, and a
- * tracer would see it: neither is asked anything.
+ * A signal's handler may run before the thread is back, and its frame holds the
+ * insight-call's registers: so nothing but the thread's coming back, whenever that
+ * is, ends a sequence. Where monitoring ends before that, its registers are owed to it
+ * (sky_select.c).
+ *
+ * Answers that are structures need memory: 8192 bytes that the first insight-call
+ * of a program maps, once for each sequence that goes on at the same time. Nothing
+ * else of the guest's state changes. A process under seccomp might be killed for a
+ * call it doesn't make, and a tracer would see it: neither is asked anything.
  */
 #include <linux/module.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
 #include <uapi/linux/mman.h>
@@ -32,12 +39,12 @@ MODULE_PARM_DESC(sky_insights, "Put insight-calls to monitored processes");
 #define BUFFER_BYTES 8192
 #define NAME_PLACE   4096 /* of the buffer: paths go there */
 #define NAME_BYTES   4095
-#define PATH_PLACE   2048 /* ... and what a link is called here */
-/* A question whose thread hasn't come back by then was lost to a signal handler. */
-#define ANSWER_NS NSEC_PER_SEC
 
-enum step { STEP_BUFFER, STEP_PID, STEP_TID, STEP_CWD, STEP_EXE, STEP_STAT, STEP_FLAGS, STEP_SEEK,
-	    STEP_NAME, STEP_COUNT };
+/* The argument, from 0, that no question uses. */
+#define COOKIE 4
+#define NO_BUFFER (BIT(SKY_STEP_PID) | BIT(SKY_STEP_TID) | BIT(SKY_STEP_TOUCH))
+/* A text may go on in the next page. */
+#define TOUCH_BYTES 8192
 
 /* arch/x86/include/uapi/asm/stat.h */
 struct guest_stat {
@@ -48,103 +55,102 @@ struct guest_stat {
 	u64 rest[11];
 };
 
-struct question {
-	u32 number;
-	u64 argument[6];
-};
-
-/* Of /proc/self, as the text that readlink is to be given. */
-static bool put_path(struct sky_vcpu *sky, const struct sky_process *process, const char *format,
-		     int fd)
-{
-	char path[32];
-	int bytes = snprintf(path, sizeof(path), format, fd) + 1;
-
-	return sky_write_user(sky, process->buffer + PATH_PLACE, path, bytes) == bytes;
-}
-
 /* False: it can't be asked. */
-static bool put_question(struct sky_vcpu *sky, const struct sky_process *process, int fd,
-			 enum step step, struct question *question)
+static bool put_question(struct sky_vcpu *sky, struct sky_insight *insight,
+			 struct sky_question *question)
 {
-	u64 buffer = process->buffer, name = buffer + NAME_PLACE;
+	u64 buffer = insight->buffer, name = buffer + NAME_PLACE, path;
+	int fd = insight->fd;
 
-	switch (step) {
-	case STEP_BUFFER:
-		*question = (struct question){9, {0, BUFFER_BYTES, PROT_READ | PROT_WRITE,
+	switch (insight->step) {
+	case SKY_STEP_BUFFER:
+		*question = (struct sky_question){9, {0, BUFFER_BYTES, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, ~0ull, 0}};
 		return true;
-	case STEP_PID:
+	case SKY_STEP_PID:
 		question->number = 39;
 		return true;
-	case STEP_TID:
+	case SKY_STEP_TID:
 		question->number = 186;
 		return true;
-	case STEP_CWD:
-		*question = (struct question){79, {name, NAME_BYTES}};
+	case SKY_STEP_TOUCH:
+		*question = (struct sky_question){28, {insight->content.touch, TOUCH_BYTES,
+			MADV_POPULATE_READ}};
 		return true;
-	case STEP_EXE:
-		*question = (struct question){89, {buffer + PATH_PLACE, name, NAME_BYTES}};
-		return put_path(sky, process, "/proc/self/exe", 0);
-	case STEP_STAT:
-		*question = (struct question){5, {fd, buffer}};
+	case SKY_STEP_CWD:
+		*question = (struct sky_question){79, {name, NAME_BYTES}};
 		return true;
-	case STEP_FLAGS:
-		*question = (struct question){72, {fd, 3 /* F_GETFL */}};
+	case SKY_STEP_EXE:
+		if (!sky_put_path(sky, buffer, "/proc/self/exe", 0, &path))
+			return false;
+		*question = (struct sky_question){89, {path, name, NAME_BYTES}};
 		return true;
-	case STEP_SEEK:
-		*question = (struct question){8, {fd, 0, 1 /* SEEK_CUR */}};
+	case SKY_STEP_STAT:
+		*question = (struct sky_question){5, {fd, buffer}};
 		return true;
-	case STEP_NAME:
-		*question = (struct question){89, {buffer + PATH_PLACE, name, NAME_BYTES}};
-		return put_path(sky, process, "/proc/self/fd/%d", fd);
+	case SKY_STEP_FLAGS:
+		*question = (struct sky_question){72, {fd, 3 /* F_GETFL */}};
+		return true;
+	case SKY_STEP_SEEK:
+		*question = (struct sky_question){8, {fd, 0, 1 /* SEEK_CUR */}};
+		return true;
+	case SKY_STEP_NAME:
+		if (!sky_put_path(sky, buffer, "/proc/self/fd/%d", fd, &path))
+			return false;
+		*question = (struct sky_question){89, {path, name, NAME_BYTES}};
+		return true;
 	default:
-		return false;
+		return sky_content_question(sky, insight, question);
 	}
 }
 
-static void tell(struct sky_vcpu *sky, const struct sky_process *process, u32 path)
+void sky_tell_insight(struct sky_vcpu *sky, const struct sky_process *process,
+		      struct sky_insight *insight, u32 sums, u32 path)
 {
-	struct sky_insight_record record = process->insight.record;
-	struct sky_part part = {sky->path, path};
+	struct sky_insight_record record = insight->record;
+	struct sky_part parts[] = {{sky->sums, sums * sizeof(u64)}, {sky->path, path}};
 
+	record.sums = sums;
 	record.path = path;
-	sky_cpu_now(sky, &record.cpu, process->insight.stack, process->pid,
-		    sky_thread_id(process, process->insight.fs_base));
-	sky_record_put(sky, SKY_RECORD_INSIGHT, &record, sizeof(record), &part, 1);
+	sky_cpu_now(sky, &record.cpu, insight->stack, process->pid,
+		    sky_thread_id(process, insight->fs_base));
+	sky_record_put(sky, SKY_RECORD_INSIGHT, &record, sizeof(record), parts, ARRAY_SIZE(parts));
 }
 
 /* A path that the guest's kernel has written; to sky->path. */
-static u32 take_name(struct sky_vcpu *sky, const struct sky_process *process, s64 result)
+static u32 take_name(struct sky_vcpu *sky, const struct sky_insight *insight, s64 result)
 {
 	if (result <= 0 || result > NAME_BYTES)
 		return 0;
-	return sky_read_user(sky, process->buffer + NAME_PLACE, sky->path, result);
+	return sky_read_user(sky, insight->buffer + NAME_PLACE, sky->path, result);
 }
 
-static void take_place(struct sky_vcpu *sky, struct sky_process *process, u32 number, s64 result)
+static void take_place(struct sky_vcpu *sky, struct sky_process *process,
+		       struct sky_insight *insight, u32 number, s64 result)
 {
-	process->insight.record.number = number;
-	process->insight.record.result = result;
-	tell(sky, process, take_name(sky, process, result));
+	insight->record.number = number;
+	insight->record.result = result;
+	sky_tell_insight(sky, process, insight, 0, take_name(sky, insight, result));
 }
 
-static void take_number(struct sky_vcpu *sky, struct sky_process *process, u32 number, s64 result)
+static void take_number(struct sky_vcpu *sky, struct sky_process *process,
+			struct sky_insight *insight, u32 number, s64 result)
 {
-	process->insight.record.number = number;
-	process->insight.record.result = result;
-	tell(sky, process, 0);
+	insight->record.number = number;
+	insight->record.result = result;
+	sky_tell_insight(sky, process, insight, 0, 0);
 }
 
 /* False: there is no more to be asked of this descriptor. */
-static bool take_stat(struct sky_vcpu *sky, struct sky_process *process, s64 result)
+static bool take_stat(struct sky_vcpu *sky, struct sky_process *process,
+		      struct sky_insight *insight, s64 result)
 {
-	struct sky_insight_record *record = &process->insight.record;
+	struct sky_insight_record *record = &insight->record;
 	struct guest_stat stat;
 
 	if (result == -EFAULT)
 		process->unasked = true; /* the buffer is gone */
-	if (result || sky_read_user(sky, process->buffer, &stat, sizeof(stat)) != sizeof(stat))
+	if (result || sky_read_user(sky, insight->buffer, &stat, sizeof(stat)) != sizeof(stat))
 		return false;
 	record->number = 5;
 	record->result = 0;
@@ -157,79 +163,99 @@ static bool take_stat(struct sky_vcpu *sky, struct sky_process *process, s64 res
 }
 
 /* The answer that the process has come back with; false: the sequence ends with it. */
-static bool take_answer(struct sky_vcpu *sky, struct sky_process *process, enum step step,
-			s64 result)
+static bool take_answer(struct sky_vcpu *sky, struct sky_process *process,
+			struct sky_insight *insight, s64 result)
 {
-	struct sky_insight *insight = &process->insight;
 	u32 bytes;
 
-	switch (step) {
-	case STEP_BUFFER:
-		process->buffer = result;
+	switch (insight->step) {
+	case SKY_STEP_BUFFER:
 		process->unasked = result <= 0;
+		if (!process->unasked)
+			insight->buffer = result;
 		return !process->unasked;
-	case STEP_PID:
+	case SKY_STEP_PID:
 		process->pid = result;
 		if (process->host)
 			sky_thread_told(process, insight->fs_base, result);
 		sky_fork_seen(sky, process);
-		take_number(sky, process, 39, result);
+		take_number(sky, process, insight, 39, result);
 		return true;
-	case STEP_TID:
+	case SKY_STEP_TID:
 		sky_thread_told(process, insight->fs_base, result);
-		take_number(sky, process, 186, result);
+		take_number(sky, process, insight, 186, result);
 		return true;
-	case STEP_CWD:
+	case SKY_STEP_TOUCH:
+		return true;
+	case SKY_STEP_CWD:
 		/* The system call counts the terminating zero. */
-		take_place(sky, process, 79, result > 0 ? result - 1 : result);
+		take_place(sky, process, insight, 79, result > 0 ? result - 1 : result);
 		return true;
-	case STEP_EXE:
-		take_place(sky, process, 89, result);
+	case SKY_STEP_EXE:
+		take_place(sky, process, insight, 89, result);
 		return true;
-	case STEP_STAT:
-		return take_stat(sky, process, result);
-	case STEP_FLAGS:
+	case SKY_STEP_STAT:
+		return take_stat(sky, process, insight, result);
+	case SKY_STEP_FLAGS:
 		insight->record.flags = result;
 		return result >= 0;
-	case STEP_SEEK:
+	case SKY_STEP_SEEK:
 		insight->record.offset = result < 0 ? 0 : result;
 		insight->seeks = result >= 0;
 		return true;
-	case STEP_NAME:
-		bytes = take_name(sky, process, result);
+	case SKY_STEP_NAME:
+		bytes = take_name(sky, insight, result);
 		sky_file_told(process, insight->fd, &insight->record, insight->seeks);
 		sky_file_named(sky->vm, process, insight->fd, sky->path, bytes);
-		tell(sky, process, bytes);
+		sky_tell_insight(sky, process, insight, 0, bytes);
 		return true;
 	default:
-		return false;
+		sky_content_answer(sky, process, insight, result);
+		return true;
 	}
 }
 
 static bool is_asked(const struct sky_rule *rule)
 {
 	return rule->fd && (rule->reads || rule->writes || rule->kind == SKY_RULE_FORGET ||
+			    rule->kind == SKY_RULE_COPY || rule->kind == SKY_RULE_CLONE ||
 			    rule->kind == SKY_RULE_TRUNCATE || rule->kind == SKY_RULE_MAP);
 }
 
+/*
+ * A path in a page that the program hasn't touched yet, as those of its literals: the call
+ * itself would bring it into memory next. Asked for once a call.
+ */
+static bool is_absent(struct sky_vcpu *sky, struct sky_call *call, u8 number)
+{
+	u64 address = number ? call->argument[number - 1] : 0;
+
+	if (!address || call->content.touch ||
+	    sky_read_text(sky, address, sky->path, SKY_PATH_BYTES) >= 0)
+		return false;
+	call->content.touch = address & PAGE_MASK;
+	return true;
+}
+
 /* What is worth asking before this call, as a set of steps; *fd where it is about one. */
-static u32 wanted(struct sky_process *process, const struct sky_call *call, int *fd)
+static u32 wanted(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call, int *fd)
 {
 	const struct sky_rule *rule = call->rule;
-	u32 steps = process->buffer ? 0 : BIT(STEP_BUFFER);
 	struct sky_file *file;
 	unsigned int i;
 
-	/* A child of vfork() shares its parent's buffer: it is asked what needs none. */
-	if (process->host)
-		return process->pid ? 0 : BIT(STEP_PID);
+	/* A child of vfork() shares its parent's buffers: it is asked what needs none. */
 	if (!process->pid)
-		return BIT(STEP_PID) | BIT(STEP_TID);
+		return BIT(SKY_STEP_PID) | (process->host ? 0 : BIT(SKY_STEP_TID));
+	if (is_absent(sky, call, rule->path) || is_absent(sky, call, rule->path2))
+		return BIT(SKY_STEP_TOUCH);
+	if (process->host)
+		return 0;
 	if (!sky_thread_id(process, call->fs_base) && sky_thread_room(process))
-		return BIT(STEP_TID);
+		return BIT(SKY_STEP_TID);
 	if (!process->placed) {
 		process->placed = true;
-		return steps | BIT(STEP_CWD) | BIT(STEP_EXE);
+		return BIT(SKY_STEP_CWD) | BIT(SKY_STEP_EXE);
 	}
 	for (i = 0; is_asked(rule) && i < 2; i++) {
 		u8 number = i ? rule->fd2 : rule->fd;
@@ -237,10 +263,13 @@ static u32 wanted(struct sky_process *process, const struct sky_call *call, int 
 		*fd = number ? (int)(u32)call->argument[number - 1] : -1;
 		file = sky_file_at(process, *fd);
 		if (*fd >= 0 && (file ? !file->told : sky_file_room(process)))
-			return steps | BIT(STEP_STAT) | BIT(STEP_FLAGS) | BIT(STEP_SEEK) |
-			       BIT(STEP_NAME);
+			return BIT(SKY_STEP_STAT) | BIT(SKY_STEP_FLAGS) | BIT(SKY_STEP_SEEK) |
+			       BIT(SKY_STEP_NAME);
 	}
-	return 0;
+	if (call->content.planned || (!rule->writes && rule->kind != SKY_RULE_COPY))
+		return 0;
+	*fd = (int)(u32)call->argument[rule->fd - 1];
+	return sky_content_plan(sky, process, call);
 }
 
 static bool may_ask(struct sky_vcpu *sky, const struct sky_process *process,
@@ -268,17 +297,16 @@ void sky_set_registers(struct kvm_vcpu *vcpu, u64 number, const u64 *argument)
 }
 
 /* Puts the next question of the sequence. False: there is none left. */
-static bool ask_next(struct sky_vcpu *sky, struct sky_process *process)
+static bool ask_next(struct sky_vcpu *sky, struct sky_insight *insight)
 {
-	struct sky_insight *insight = &process->insight;
-	struct question question = {};
+	struct sky_question question = {};
 
 	while (insight->steps) {
 		insight->step = __ffs(insight->steps);
 		insight->steps &= insight->steps - 1;
-		if (put_question(sky, process, insight->fd, insight->step, &question)) {
+		if (put_question(sky, insight, &question)) {
+			question.argument[COOKIE] = insight->cookie;
 			sky_set_registers(sky->vcpu, question.number, question.argument);
-			insight->since_ns = sky->begun_ns;
 			sky_count(sky->vm, SKY_COUNT_insights);
 			return true;
 		}
@@ -287,78 +315,235 @@ static bool ask_next(struct sky_vcpu *sky, struct sky_process *process)
 }
 
 /* A descriptor that gave no answer isn't asked again until it is opened anew. */
-static void sequence_failed(struct sky_process *process)
+static void sequence_failed(struct sky_process *process, struct sky_insight *insight)
 {
-	process->insight.steps = 0;
-	if (process->insight.fd >= 0)
-		sky_file_told(process, process->insight.fd, NULL, false);
+	if (insight->step <= SKY_STEP_NAME && insight->fd >= 0)
+		sky_file_told(process, insight->fd, NULL, false);
+	insight->steps = 0;
 }
 
-static bool comes_back(const struct sky_insight *insight, const struct sky_call *call)
+static bool is_at(const struct sky_insight *insight, u64 stack, u64 fs_base, u64 rip)
 {
-	return insight->stack == call->stack && insight->fs_base == call->fs_base &&
-	       insight->rip == call->rip;
+	return insight->stack == stack && insight->fs_base == fs_base && insight->rip == rip;
+}
+
+/*
+ * A thread comes by a place where it was asked: it is back from the insight-call if
+ * it has that one's registers. It may come late, out of a signal handler, or never.
+ */
+static struct sky_insight *comes_back(struct sky_vcpu *sky, struct sky_process *process, u64 stack,
+				      u64 rip, bool after)
+{
+	u64 fs_base = sky_fs_base(sky->vcpu);
+	struct sky_insight *insight;
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++) {
+		insight = process->insight + i;
+		if (insight->state == SKY_INSIGHT_ASKS && !insight->after == !after &&
+		    is_at(insight, stack, fs_base, rip) &&
+		    kvm_r8_read(sky->vcpu) == insight->cookie)
+			return insight;
+	}
+	return NULL;
 }
 
 bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu *cpu, u64 rip)
 {
-	const struct sky_insight *insight = &process->insight;
+	unsigned int i;
 
-	return insight->active && insight->rip == rip && insight->stack == cpu->stack &&
-	       insight->fs_base == cpu->fs_base;
+	for (i = 0; i < SKY_INSIGHTS; i++)
+		if (process->insight[i].state == SKY_INSIGHT_ASKS && !process->insight[i].after &&
+		    is_at(process->insight + i, cpu->stack, cpu->fs_base, rip))
+			return true;
+	return false;
 }
 
-/* The registers as the process had them; the rest of the entry goes by them, too. */
-static void give_back(struct sky_vcpu *sky, const struct sky_insight *insight,
-		      struct sky_call *call)
+static void give_back(struct sky_vcpu *sky, const struct sky_insight *insight)
 {
 	sky_set_registers(sky->vcpu, insight->rax, insight->argument);
+}
+
+static struct sky_insight *slot_free(struct sky_vcpu *sky, struct sky_process *process)
+{
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++)
+		if (process->insight[i].state == SKY_INSIGHT_FREE)
+			return process->insight + i;
+	sky_count(sky->vm, SKY_COUNT_insights_busy);
+	return NULL;
+}
+
+/* The registers are those that the thread is to have when the sequence is through. */
+static void sequence_begin(struct sky_vcpu *sky, struct sky_insight *insight, u32 steps, int fd)
+{
+	struct kvm_vcpu *vcpu = sky->vcpu;
+
+	insight->state = SKY_INSIGHT_ASKS;
+	insight->seeks = false;
+	insight->cookie = get_random_u64();
+	insight->fs_base = sky_fs_base(vcpu);
+	insight->rax = kvm_rax_read(vcpu);
+	insight->argument[0] = kvm_rdi_read(vcpu);
+	insight->argument[1] = kvm_rsi_read(vcpu);
+	insight->argument[2] = kvm_rdx_read(vcpu);
+	insight->argument[3] = kvm_r10_read(vcpu);
+	insight->argument[4] = kvm_r8_read(vcpu);
+	insight->argument[5] = kvm_r9_read(vcpu);
+	insight->steps = steps;
+	if (!insight->buffer && steps & ~NO_BUFFER)
+		insight->steps |= BIT(SKY_STEP_BUFFER);
+	insight->fd = fd;
+	insight->record = (struct sky_insight_record){
+		.fd = steps & BIT(SKY_STEP_STAT) ? fd : -1, .file_offset = SKY_OFFSET_UNKNOWN};
+}
+
+/* The thread has its own registers again; the rest of the entry goes by them, too. */
+static void sequence_ends(struct sky_vcpu *sky, struct sky_insight *insight, struct sky_call *call)
+{
+	give_back(sky, insight);
 	call->number = insight->rax;
 	memcpy(call->argument, insight->argument, sizeof(call->argument));
 	call->rule = sky_rule_of(call);
+	call->content = insight->content;
+	insight->content.copy = NULL;
 }
 
-static void sequence_begin(struct sky_vcpu *sky, struct sky_process *process,
-			   const struct sky_call *call, u32 steps, int fd)
+void sky_insight_done(struct sky_process *process, const struct sky_call *call)
 {
-	process->insight = (struct sky_insight){
-		.active = true,
-		.stack = call->stack,
-		.fs_base = call->fs_base,
-		.rip = call->rip,
-		.rax = kvm_rax_read(sky->vcpu),
-		.steps = steps,
-		.fd = steps & BIT(STEP_STAT) ? fd : -1,
-		.record = {.fd = fd, .file_offset = SKY_OFFSET_UNKNOWN},
-	};
-	memcpy(process->insight.argument, call->argument, sizeof(call->argument));
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++)
+		if (process->insight[i].state == SKY_INSIGHT_HELD &&
+		    process->insight[i].stack == call->stack &&
+		    process->insight[i].fs_base == call->fs_base)
+			process->insight[i].state = SKY_INSIGHT_FREE;
+}
+
+/* Puts all that is worth it; true: a question is put. */
+static bool ask_all(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call,
+		    struct sky_insight **slot)
+{
+	int fd = -1;
+	u32 steps;
+
+	while (may_ask(sky, process, call)) {
+		steps = wanted(sky, process, call, &fd);
+		if (!steps)
+			return false;
+		if (!*slot)
+			*slot = slot_free(sky, process);
+		if (!*slot)
+			return false;
+		(*slot)->stack = call->stack;
+		(*slot)->rip = call->rip;
+		(*slot)->content = call->content;
+		(*slot)->after = NULL;
+		sequence_begin(sky, *slot, steps, fd);
+		if (ask_next(sky, *slot))
+			return true;
+		sequence_failed(process, *slot);
+		(*slot)->content.copy = NULL; /* it is the call's */
+	}
+	return false;
 }
 
 bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call)
 {
-	struct sky_insight *insight = &process->insight;
-	int fd = -1;
+	struct sky_insight *insight = comes_back(sky, process, call->stack, call->rip, false);
+
+	if (insight) {
+		if (!take_answer(sky, process, insight, kvm_rax_read(sky->vcpu)))
+			sequence_failed(process, insight);
+		if (ask_next(sky, insight))
+			return true;
+		sequence_ends(sky, insight, call);
+	}
+	if (ask_all(sky, process, call, &insight))
+		return true;
+	if (insight)
+		insight->state = SKY_INSIGHT_HELD;
+	return false;
+}
+
+bool sky_insight_after(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call,
+		       u64 rip)
+{
+	struct sky_insight *insight;
 	u32 steps;
 
-	if (insight->active && comes_back(insight, call)) {
-		if (!take_answer(sky, process, insight->step, kvm_rax_read(sky->vcpu)))
-			sequence_failed(process);
-		if (ask_next(sky, process))
-			return true;
-		give_back(sky, insight, call);
-		insight->active = false;
-	} else if (insight->active && sky_passed_ns(sky, insight->since_ns) > ANSWER_NS) {
-		sky_owe(sky->vm, process);
-		insight->active = false;
-	} else if (insight->active) {
-		return false; /* another thread's turn */
+	if (!may_ask(sky, process, call) || process->host)
+		return false;
+	steps = sky_content_plan_read(process, call, kvm_rax_read(sky->vcpu));
+	insight = steps ? slot_free(sky, process) : NULL;
+	if (!insight)
+		return false;
+	insight->stack = call->stack;
+	insight->rip = rip;
+	insight->content = call->content;
+	insight->after = call;
+	sequence_begin(sky, insight, steps, call->content.fd);
+	if (ask_next(sky, insight)) {
+		process->after++;
+		return true;
 	}
-	if (!may_ask(sky, process, call))
+	insight->after = NULL;
+	insight->state = SKY_INSIGHT_FREE;
+	return false;
+}
+
+bool sky_insight_answered(struct sky_vcpu *sky, struct sky_process *process, u64 rip, u64 stack,
+			  bool may_ask, struct sky_call **call)
+{
+	struct sky_insight *insight = comes_back(sky, process, stack, rip, true);
+
+	if (!insight)
 		return false;
-	steps = wanted(process, call, &fd);
-	if (!steps)
-		return false;
-	sequence_begin(sky, process, call, steps, fd);
-	insight->active = ask_next(sky, process);
-	return insight->active;
+	if (!take_answer(sky, process, insight, kvm_rax_read(sky->vcpu)))
+		sequence_failed(process, insight);
+	if (may_ask && ask_next(sky, insight))
+		return true;
+	give_back(sky, insight);
+	*call = insight->after;
+	(*call)->content = insight->content;
+	insight->after = NULL;
+	insight->state = SKY_INSIGHT_HELD;
+	process->after--;
+	return false;
+}
+
+void sky_insight_unmapped(struct sky_process *process, u64 address, u64 bytes)
+{
+	struct sky_insight *insight;
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++) {
+		insight = process->insight + i;
+		if (address < insight->buffer + BUFFER_BYTES && insight->buffer < address + bytes)
+			insight->buffer = 0;
+	}
+}
+
+void sky_insight_buffers(struct sky_process *child, const struct sky_process *parent)
+{
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++)
+		child->insight[i].buffer = parent->insight[i].buffer;
+}
+
+void sky_insights_free(struct sky_process *process)
+{
+	struct sky_insight *insight;
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++) {
+		insight = process->insight + i;
+		sky_content_free(&insight->content);
+		if (insight->after)
+			sky_call_free(insight->after);
+		*insight = (struct sky_insight){};
+	}
+	process->after = 0;
 }

@@ -96,15 +96,27 @@ static enum sky_entry enter(struct sky_vcpu *sky, bool is_64_bit, u64 rip, unsig
 	return sky_call_enter(sky, SKY_CALL_COMPAT, rip - SKY_INT80_BYTES, rip, stack);
 }
 
+/* From user mode, to return to rip with those flags. */
+static void enter_kernel(struct kvm_vcpu *vcpu, u64 rip, u64 flags, bool is_64_bit)
+{
+	u16 selector = (sky_msr(vcpu, MSR_STAR) >> 32) & ~SELECTOR_RPL;
+	u64 now = flags & ~sky_msr(vcpu, MSR_SYSCALL_MASK);
+
+	kvm_rcx_write(vcpu, is_64_bit ? rip : (u32)rip);
+	kvm_r11_write(vcpu, flags);
+	set_segment(vcpu, VCPU_SREG_CS, selector, true);
+	set_segment(vcpu, VCPU_SREG_SS, selector + 8, false);
+	go_to(vcpu,sky_msr(vcpu, is_64_bit ? MSR_LSTAR : MSR_CSTAR), now);
+	trap(vcpu, now);
+}
+
 static bool syscall(struct sky_vcpu *sky, unsigned int length)
 {
 	struct kvm_vcpu *vcpu = sky->vcpu;
 	u64 rip = kvm_rip_read(vcpu);
-	u64 flags = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF, star = sky_msr(vcpu, MSR_STAR);
-	u16 selector = (star >> 32) & ~SELECTOR_RPL;
+	u64 flags = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF;
 	bool is_64_bit = is_64_bit_mode(vcpu);
 	enum sky_entry entry = SKY_ENTRY_BEGINS;
-	u64 now;
 
 	sky_count(sky->vm, SKY_COUNT_exit_syscall);
 	if (static_call(kvm_x86_get_cpl)(vcpu) == 3)
@@ -115,13 +127,7 @@ static bool syscall(struct sky_vcpu *sky, unsigned int length)
 	}
 	if (entry == SKY_ENTRY_INSIGHT)
 		length = 0;
-	kvm_rcx_write(vcpu, is_64_bit ? rip + length : (u32)(rip + length));
-	kvm_r11_write(vcpu, flags);
-	set_segment(vcpu, VCPU_SREG_CS, selector, true);
-	set_segment(vcpu, VCPU_SREG_SS, selector + 8, false);
-	now = flags & ~sky_msr(vcpu, MSR_SYSCALL_MASK);
-	go_to(vcpu, sky_msr(vcpu, is_64_bit ? MSR_LSTAR : MSR_CSTAR), now);
-	trap(vcpu, now);
+	enter_kernel(vcpu, rip + length, flags, is_64_bit);
 	return true;
 }
 
@@ -139,7 +145,11 @@ static bool sysret(struct sky_vcpu *sky, bool is_64_bit)
 	if (!is_64_bit)
 		rip = (u32)rip;
 	sky_count(sky->vm, SKY_COUNT_exit_sysret);
-	sky_user_return(sky, rip, kvm_rsp_read(vcpu), flags, SKY_WAY_SYSRET);
+	if (sky_user_return(sky, rip, kvm_rsp_read(vcpu), flags, SKY_WAY_SYSRET) ==
+	    SKY_RETURN_INSIGHT) {
+		enter_kernel(vcpu, rip, flags | X86_EFLAGS_FIXED, true);
+		return true;
+	}
 	set_segment(vcpu, VCPU_SREG_CS, (is_64_bit ? selector + 16 : selector) | 3, is_64_bit);
 	set_segment(vcpu, VCPU_SREG_SS, (selector + 8) | 3, false);
 	go_to(vcpu, rip, flags);
@@ -260,9 +270,11 @@ static bool iret_to_user(struct sky_vcpu *sky, const struct sky_frame *frame)
 	struct kvm_vcpu *vcpu = sky->vcpu;
 	u16 selector = sky_msr(vcpu, MSR_STAR) >> 48;
 	bool is_64_bit = (u16)frame->cs == ((selector + 16) | SELECTOR_RPL);
-	bool call = sky_user_return(sky, frame->rip, frame->rsp, frame->flags, SKY_WAY_IRET);
+	enum sky_return to = sky_user_return(sky, frame->rip, frame->rsp, frame->flags,
+					     SKY_WAY_IRET);
 
-	sky_count(sky->vm, call ? SKY_COUNT_exit_iret_call : SKY_COUNT_exit_iret_interrupt);
+	sky_count(sky->vm, to == SKY_RETURN_CALL ? SKY_COUNT_exit_iret_call :
+						   SKY_COUNT_exit_iret_interrupt);
 	if ((!is_64_bit && (u16)frame->cs != (selector | SELECTOR_RPL)) ||
 	    (u16)frame->ss != ((selector + 8) | SELECTOR_RPL))
 		return iret_native(sky);

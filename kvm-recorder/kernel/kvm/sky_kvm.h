@@ -19,6 +19,7 @@
 #include <linux/xarray.h>
 
 #include "sky.h"
+#include "sky_hash.h"
 #include "sky_source.h"
 
 #define SKY_PROCESSES_MAX 1024
@@ -32,6 +33,12 @@
  */
 #define SKY_ENTRIES_MAX	  32768
 #define SKY_CANDIDATES	  8
+#define SKY_RINGS	  8 /* of a process */
+#define SKY_INSIGHTS	  4 /* sequences of insight-calls at a time in a process */
+/* Of a copy within the guest's kernel, at a time: a longer one is made a short one. */
+#define SKY_COPY_BYTES	  (8u << 20)
+#define SKY_COPIES_MAX	  64 /* under way: each takes about 70 KiB */
+#define SKY_COPY_CHUNKS	  (SKY_COPY_BYTES / SKY_CHUNK_BYTES + 8)
 #define SKY_AREAS_MAX	  1024 /* of a process; of a virtual machine: */
 #define SKY_VM_AREAS_MAX  65536
 #define SKY_PAGES_MAX	  BIT(18) /* of a virtual machine: 1 GiB of mapped files */
@@ -68,9 +75,15 @@ enum sky_counter {
 	SKY_COUNT_returns_unwatched, /* begun while those by IRET could not be seen */
 	SKY_COUNT_returns_unknown, /* to user mode, of no call: interrupts, signal handlers */
 	SKY_COUNT_compat, /* calls of 32-bit programs */
-	SKY_COUNT_uncovered, /* io_uring: data that no call shows */
+	SKY_COUNT_uncovered, /* io_uring: what is not followed */
+	SKY_COUNT_completions, /* found in the process's memory */
 	SKY_COUNT_insights,
 	SKY_COUNT_insights_refused, /* seccomp, or a tracer */
+	SKY_COUNT_insights_busy, /* other threads were being asked */
+	SKY_COUNT_neighbours, /* chunks read because a call covers them in part */
+	SKY_COUNT_neighbours_unread,
+	SKY_COUNT_copies, /* within the guest's kernel, whose data was read before */
+	SKY_COUNT_copies_unread,
 	SKY_COUNT_strangers, /* address spaces whose program was read from their memory */
 	SKY_COUNT_strangers_asked, /* ... or that were asked their number: two exits each */
 	SKY_COUNT_strangers_refused, /* ... or were not, for they might be under seccomp */
@@ -99,11 +112,14 @@ struct sky_file {
 	unsigned int references;
 	bool append;
 	bool told; /* an insight-call has asked which it is */
+	bool regular;
+	u32 flags; /* of open(), where it was told */
 	bool read_only;
 	u32 mode; /* 0: not known */
 	u64 device, inode;
 	bool outside; /* it is known not to be one of those that are recorded */
 	u64 position, end; /* SKY_OFFSET_UNKNOWN */
+	u64 asked; /* the chunk that was read last because a read ended in it */
 	/* The chunk that the last call ended in: its checksum's state up to run_offset. */
 	u64 run_offset, run_state;
 };
@@ -135,16 +151,81 @@ struct sky_fault {
 	bool write;
 };
 
-/* A sequence of insight-calls, one at a time in a process. */
+enum sky_step {
+	SKY_STEP_BUFFER,
+	SKY_STEP_PID,
+	SKY_STEP_TID,
+	SKY_STEP_TOUCH,
+	SKY_STEP_CWD,
+	SKY_STEP_EXE,
+	SKY_STEP_STAT,
+	SKY_STEP_FLAGS,
+	SKY_STEP_SEEK,
+	SKY_STEP_NAME,
+	SKY_STEP_OPEN,
+	SKY_STEP_ADVISE,
+	SKY_STEP_HEAD,
+	SKY_STEP_SOURCE,
+	SKY_STEP_TAIL,
+	SKY_STEP_CLOSE,
+};
+
+/* A call that is put to the guest; what it doesn't use of its arguments is free. */
+struct sky_question {
+	u32 number;
+	u64 argument[6];
+};
+
+/*
+ * What a call leaves of the first and the last chunk that it covers, read into
+ * the buffer for answers.
+ */
+struct sky_content {
+	bool planned;
+	u64 touch; /* the page where a text begins that was not in memory */
+	int fd, own_fd; /* own_fd: the file once more, for reading; -1 */
+	u64 head, tail; /* the chunks' places in the file */
+	u64 head_address, tail_address;
+	s32 head_bytes, tail_bytes; /* how many of them there are; -1: not known */
+	struct sky_copy *copy;
+};
+
+/*
+ * A sequence of insight-calls: before a call of a thread, or (`after`) before that
+ * returns.
+ */
 struct sky_insight {
-	bool active;
+	enum {SKY_INSIGHT_FREE, SKY_INSIGHT_ASKS, SKY_INSIGHT_HELD} state;
 	bool seeks;
+	u64 cookie; /* in an argument that no question uses: these are its registers */
 	u64 stack, fs_base, rip; /* of the thread that is asked */
 	u64 rax, argument[6]; /* of its own call */
-	u64 since_ns;
 	u32 step, steps; /* put now; still to be put */
 	int fd;
+	u64 buffer; /* for answers; 0: none yet */
 	struct sky_insight_record record; /* what is known so far */
+	struct sky_content content;
+	struct sky_call *after;
+};
+
+/* A ring of completions in the process's memory: libaio's, or io_uring's with its requests. */
+struct sky_ring_of {
+	bool uring;
+	bool single; /* both of io_uring's rings are mapped at once */
+	int fd;
+	u32 seen; /* completions from here on are not told of yet */
+	u64 at; /* libaio's ring; io_uring's of submissions */
+	u64 completion_ring, requests; /* 0: not mapped */
+	u32 entries, completions;
+	u32 entry_bytes, completion_bytes;
+	u32 head_at, tail_at, array_at; /* in the ring of submissions */
+	u32 completion_tail_at, completions_at;
+};
+
+/* An asynchronous read under way: where its data will be. */
+struct sky_read {
+	u64 buffer, bytes, offset;
+	bool vector; /* `bytes` buffers lie there */
 };
 
 struct sky_process {
@@ -174,10 +255,14 @@ struct sky_process {
 	bool placed; /* its folder and program were asked for */
 	bool strict; /* must not make calls of other people's */
 	bool unasked; /* has no buffer for answers */
-	u64 buffer; /* for answers; 0: none yet */
-	struct sky_insight insight;
-	struct xarray reads; /* asynchronous, by control block (sky_aio.c) */
+	bool joined; /* it was under way when monitoring began: what it holds is not known */
+	bool locks; /* files, which lose that when a descriptor of theirs is closed */
+	u32 after; /* calls that an insight-call keeps from returning */
+	struct sky_insight insight[SKY_INSIGHTS];
+	struct xarray reads; /* asynchronous, by control block or user_data (sky_aio.c) */
 	u32 read_count;
+	u32 ring_count;
+	struct sky_ring_of rings[SKY_RINGS];
 	struct list_head areas; /* of its space */
 	u32 area_count, shared_areas;
 	struct sky_fault fault[SKY_FAULTS_MAX];
@@ -224,6 +309,9 @@ struct sky_call {
 	struct sky_fork *fork;
 	const struct sky_rule *rule;
 	u64 offset; /* of its first byte in that file */
+	struct sky_content content;
+	bool shortened; /* a copy */
+	bool has_rings; /* its process has */
 	/* clone, clone3 */
 	u64 clone_flags, child_stack, child_fs_base;
 };
@@ -239,6 +327,7 @@ struct sky_vm {
 	bool by_breakpoint; /* returns by IRET are seen so */
 	unsigned int process_count, call_count, fork_count;
 	unsigned int entries; /* of what SKY_ENTRIES_MAX limits */
+	unsigned int copy_count;
 	unsigned int watchers; /* forks that wait for a space */
 	/* sky_select.c */
 	struct list_head wishes;
@@ -293,8 +382,9 @@ struct sky_rule {
 	u8 fd, fd2;
 	u8 buffer, bytes; /* or: */
 	u8 vector, vectors;
-	u8 offset; /* none: the descriptor's position */
+	u8 offset; /* none: the descriptor's position; a pointer where it is of a copy */
 	u8 path, path2;
+	u8 offset2; /* of fd2, as a pointer */
 	bool reads, writes;
 	u8 kind; /* enum sky_rule_kind */
 };
@@ -313,6 +403,8 @@ enum sky_rule_kind {
 	SKY_RULE_EXIT,
 	SKY_RULE_EXIT_GROUP,
 	SKY_RULE_SIGRETURN,
+	SKY_RULE_COPY, /* from fd to fd2 */
+	SKY_RULE_CLONE,
 	SKY_RULE_FORGET, /* moves the position by itself */
 	SKY_RULE_TRUNCATE,
 	SKY_RULE_MAP,
@@ -325,7 +417,10 @@ enum sky_rule_kind {
 	SKY_RULE_PTRACE,
 	SKY_RULE_SUBMIT,
 	SKY_RULE_EVENTS,
-	SKY_RULE_UNCOVERED,
+	SKY_RULE_AIO_SETUP,
+	SKY_RULE_AIO_DESTROY,
+	SKY_RULE_URING_SETUP,
+	SKY_RULE_URING_ENTER,
 };
 
 static inline void sky_count(struct sky_vm *vm, enum sky_counter counter)
@@ -432,6 +527,35 @@ void sky_files_doubt(struct sky_files *files);
 bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
 void sky_set_registers(struct kvm_vcpu *vcpu, u64 number, const u64 *argument);
 bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu *cpu, u64 rip);
+/* The call that was asked for is through with what lies in the buffer. */
+void sky_insight_done(struct sky_process *process, const struct sky_call *call);
+/* True: before the call returns, the registers' insight-call is made. Takes the call over. */
+bool sky_insight_after(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call,
+		       u64 rip);
+/* An insight-call returns. True: another one is to be made; else *call may return now. */
+bool sky_insight_answered(struct sky_vcpu *sky, struct sky_process *process, u64 rip, u64 stack,
+			  bool may_ask, struct sky_call **call);
+/* The program puts something else where a buffer may be. */
+void sky_insight_unmapped(struct sky_process *process, u64 address, u64 bytes);
+/* A child has its parent's memory. */
+void sky_insight_buffers(struct sky_process *child, const struct sky_process *parent);
+void sky_insights_free(struct sky_process *process);
+void sky_tell_insight(struct sky_vcpu *sky, const struct sky_process *process,
+		      struct sky_insight *insight, u32 sums, u32 path);
+
+/* sky_content.c; with vm->lock */
+/* What is to be asked before the call, as a set of steps; none: as far as it can be known. */
+u32 sky_content_plan(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
+/* ... before it returns. */
+u32 sky_content_plan_read(struct sky_process *process, struct sky_call *call, u64 bytes);
+bool sky_content_question(struct sky_vcpu *sky, struct sky_insight *insight,
+			  struct sky_question *question);
+void sky_content_answer(struct sky_vcpu *sky, struct sky_process *process,
+			struct sky_insight *insight, s64 result);
+void sky_content_free(struct sky_content *content);
+/* Of /proc/self, as the text that is to be given to a call. */
+bool sky_put_path(struct sky_vcpu *sky, u64 buffer, const char *format, int fd, u64 *address);
+u32 sky_copied(struct sky_vcpu *sky, const struct sky_call *call, bool source, u64 bytes);
 
 /* sky_call.c */
 const struct sky_rule *sky_rule_of(const struct sky_call *call);
@@ -443,17 +567,21 @@ enum sky_entry {
 };
 /* Made at rip, to return to next_rip, with that user stack. */
 enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next_rip, u64 stack);
-/*
- * The guest is about to be in user mode at rip. True: it is the end of a call, or
- * the beginning of a child.
- */
-bool sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way);
+enum sky_return {
+	SKY_RETURN_OTHER,
+	SKY_RETURN_CALL, /* the end of a call, or the beginning of a child */
+	SKY_RETURN_INSIGHT, /* into the kernel, by the registers' call, at once */
+};
+
+/* The guest is about to be in user mode at rip. */
+enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way);
 /* Those under way of a process, and in its space, will not return; one may be left out. */
 void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process, const struct sky_fork *but);
 /* The call that executed a program returns as that program's beginning. */
 void sky_call_executed(struct sky_vcpu *sky, const struct sky_fork *exec,
 		       const struct sky_cpu *cpu);
 void sky_calls_free(struct sky_vm *vm);
+void sky_call_free(struct sky_call *call);
 
 /* False: the space that is loaded is another process's now, for the old one was killed. */
 bool sky_process_lives(struct sky_vcpu *sky, const struct sky_process *process);
@@ -488,9 +616,9 @@ bool sky_selects(const struct sky_vm *vm);
 void sky_meet(struct sky_vcpu *sky);
 /* The process of the loaded space isn't monitored any more: nor shall it be for its name's sake. */
 void sky_stranger_left(struct sky_vcpu *sky);
+/* SKY_ENTRY_BEGINS: nothing is owed to it. */
+enum sky_entry sky_debtor_calls(struct sky_vcpu *sky, const struct sky_call *call);
 enum sky_entry sky_stranger_calls(struct sky_vcpu *sky, const struct sky_call *call);
-/* True: the registers were not the thread's own; now they are, and its call may be made. */
-bool sky_paid(struct sky_vcpu *sky, const struct sky_call *call);
 void sky_stranger_returns(struct sky_vcpu *sky, u64 rip, u64 stack);
 /* reset: and what is owed to anybody, for all of the guest is gone. */
 void sky_strangers_forget(struct sky_vm *vm, bool reset);
@@ -547,7 +675,26 @@ int sky_read_text(struct sky_vcpu *sky, u64 address, char *to, u32 room);
 void sky_hash_begin(struct sky_hasher *hasher, struct sky_vcpu *sky, u64 offset,
 		    const struct sky_file *file, u64 *sums, u32 room);
 void sky_hash(struct sky_hasher *hasher, u64 address, u64 bytes);
-void sky_hash_end(struct sky_hasher *hasher);
+/* The file's beginning of the first chunk, where that is known. */
+void sky_hash_head(struct sky_hasher *hasher, const struct sky_content *content);
+/*
+ * The last chunk goes on with what is there at `address` of its first `bytes`, and
+ * then with zeros; -1: nobody knows.
+ */
+void sky_hash_end(struct sky_hasher *hasher, u64 address, s32 bytes);
+
+struct sky_copy {
+	struct sky_vm *vm;
+	u64 source_offset, target_offset; /* SKY_OFFSET_UNKNOWN: it goes to no file */
+	u64 bytes, moved; /* asked for; read of the source so far */
+	u64 at; /* of the next question, in the source */
+	u64 target_end; /* of the file */
+	bool alike; /* whole chunks on both sides: the sums are the same */
+	bool last_differs; /* ... but that of the last one */
+	bool target_read; /* the target can be */
+	struct sky_hasher source, target;
+	u64 source_sum[SKY_COPY_CHUNKS], target_sum[SKY_COPY_CHUNKS];
+};
 
 /* What is gathered for a record of a call outside the lock: the arrays are the virtual CPU's. */
 struct sky_gathered {
@@ -563,6 +710,26 @@ void sky_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathe
 void sky_events_taken(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
 		      s64 result);
 void sky_reads_free(struct sky_process *process);
+/* The next request's place in sky->words; NULL: there is no more room. */
+u64 *sky_request_next(struct sky_vcpu *sky, struct sky_gathered *got);
+/* Hashes the first `limit` bytes of a request's data; the number of chunks. */
+u32 sky_hash_request(struct sky_vcpu *sky, struct sky_gathered *got, const struct sky_read *data,
+		     u64 limit);
+u64 sky_vector_bytes(struct sky_vcpu *sky, const struct sky_read *data);
+/* With the lock. The caller frees what was taken. */
+struct sky_read *sky_read_take(struct sky_process *process, u64 id);
+void sky_read_remember(struct sky_process *process, u64 id, const struct sky_read *data);
+
+/* sky_rings.c */
+/* Tells of what has been completed since. */
+void sky_rings_look(struct sky_vcpu *sky, const struct sky_call *call);
+u32 sky_ring_told(struct sky_vcpu *sky, const struct sky_call *call, u32 taken);
+void sky_uring_asked(struct sky_vcpu *sky, const struct sky_call *call, struct sky_gathered *got);
+void sky_uring_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got);
+/* With the lock: a call that makes, maps or ends a ring has returned. */
+void sky_ring_returned(struct sky_vcpu *sky, struct sky_process *process,
+		       const struct sky_call *call, s64 result);
+void sky_ring_closed(struct sky_process *process, int fd);
 
 /* sky_record.c */
 void sky_cpu_now(struct sky_vcpu *sky, struct sky_cpu *cpu, u64 stack, u32 pid, u32 tid);

@@ -222,12 +222,33 @@ static u64 with_zeros(u64 state, unsigned int zeros)
 	return state;
 }
 
-void sky_hash_end(struct sky_hasher *hasher)
+void sky_hash_head(struct sky_hasher *hasher, const struct sky_content *content)
+{
+	u32 bytes = hasher->offset & CHUNK_MASK, there;
+
+	if (hasher->whole || content->head_bytes < 0)
+		return;
+	there = min_t(u32, bytes, content->head_bytes);
+	hasher->offset -= bytes;
+	hasher->whole = true;
+	sky_hash(hasher, content->head_address, there);
+	hasher->state = with_zeros(hasher->state, bytes - there);
+	hasher->offset += bytes - there;
+}
+
+void sky_hash_end(struct sky_hasher *hasher, u64 address, s32 bytes)
 {
 	u32 covered = hasher->offset & CHUNK_MASK;
+	struct sky_hasher last = *hasher; /* what goes on from here may see another end */
 
 	if (!covered || hasher->cut || hasher->sums >= hasher->room)
 		return;
-	hasher->sum[hasher->sums++] = hasher->whole ?
-		with_zeros(hasher->state, SKY_CHUNK_BYTES - covered) : SKY_SUM_UNKNOWN;
+	if (bytes > (s32)covered)
+		sky_hash(&last, address + covered, bytes - covered);
+	if (last.sums == hasher->sums)
+		last.sum[last.sums++] = last.whole && bytes >= 0 ?
+			with_zeros(last.state, SKY_CHUNK_BYTES - (last.offset & CHUNK_MASK)) :
+			SKY_SUM_UNKNOWN;
+	hasher->sums = last.sums;
+	hasher->unread = last.unread;
 }

@@ -115,6 +115,7 @@ static void process_free(struct sky_process *process)
 	if (process->exec)
 		process->exec->process = NULL;
 	sky_files_put(process->files);
+	sky_insights_free(process);
 	sky_reads_free(process);
 	threads_forget(process);
 	kfree(process);
@@ -188,6 +189,7 @@ int sky_process_begin(struct sky_vcpu *sky, const struct sky_cpu *cpu, u32 why)
 	if (!process)
 		return -ENOMEM;
 	process->pid = cpu->pid;
+	process->joined = true;
 	process->older = why != SKY_WHY_ASKED;
 	sky_thread_told(process, cpu->fs_base, cpu->tid);
 	process_list(sky, process, cpu->space, cpu->stack);
@@ -327,14 +329,15 @@ void sky_fork_begin(struct sky_vcpu *sky, struct sky_process *process, struct sk
 		goto lost;
 	}
 	fork->process = child;
-	child->buffer = process->buffer;
 	child->strict = process->strict;
 	child->unasked = process->unasked;
 	child->placed = process->placed;
 	child->birth = fork;
 	call->fork = fork;
 	child->fs_base = call->child_fs_base;
+	child->joined = flags & CLONE_FILES && (process->joined || process->locks);
 	if (!shares) {
+		sky_insight_buffers(child, process);
 		sky_areas_inherit(sky->vm, process, child);
 		watch(sky->vm, fork, true);
 		return;
@@ -579,10 +582,11 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 		process_unlist(sky->vm, process);
 	}
 	sky_files_doubt(process->files);
-	process->buffer = 0;
+	sky_insights_free(process);
+	process->ring_count = 0;
 	process->unasked = false;
 	process->placed = false;
-	process->insight.active = false;
+	process->joined = false;
 	sky_reads_free(process);
 	threads_forget(process);
 	process->threads = 0;

@@ -28,9 +28,10 @@
 #include "sky_kvm.h"
 
 #define STRANGERS_MAX	 1024
-#define DEBTS_MAX	 256
+#define DEBTS_MAX	 (SKY_PROCESSES_MAX * SKY_INSIGHTS)
 #define UNASKED_CALLS	 64 /* of the strict mode's four, until a stranger is let go */
 #define USER_END_LEVEL_4 255 /* the top page table's last entry for user space */
+#define CALL_CLOSE	 3
 #define CALL_GETPID	 39
 
 /* The search for the end of the stack: entries read at a time, reads, pages looked at. */
@@ -60,6 +61,9 @@ struct sky_debt {
 	struct list_head all;
 	u64 space, rip, stack, fs_base;
 	u64 rax, argument[6];
+	u64 cookie; /* that the registers have which it comes with; 0: any */
+	int own_fd; /* it must close this descriptor first; -1 */
+	bool closes; /* it is about to */
 	bool stranger; /* it brings its number */
 };
 
@@ -224,12 +228,13 @@ static bool is_owed(const struct sky_vm *vm, u64 space)
 }
 
 /* Of who comes to make its call there; NULL. */
-static struct sky_debt *debt_find(const struct sky_vm *vm, const struct sky_cpu *cpu, u64 rip)
+static struct sky_debt *debt_find(const struct sky_vcpu *sky, const struct sky_cpu *cpu, u64 rip)
 {
 	struct sky_debt *debt;
 
-	list_for_each_entry(debt, &vm->debts, all)
-		if (debt->space == cpu->space && debt->stack == cpu->stack &&
+	list_for_each_entry(debt, &sky->vm->debts, all)
+		if ((!debt->cookie || debt->cookie == kvm_r8_read(sky->vcpu)) &&
+		    debt->space == cpu->space && debt->stack == cpu->stack &&
 		    debt->fs_base == cpu->fs_base && debt->rip == rip)
 			return debt;
 	return NULL;
@@ -254,6 +259,7 @@ static struct sky_debt *debt_new(struct sky_vm *vm)
 	debt = kzalloc(sizeof(*debt), GFP_KERNEL_ACCOUNT);
 	if (!debt)
 		return NULL;
+	debt->own_fd = -1;
 	list_add_tail(&debt->all, &vm->debts);
 	vm->debt_count++;
 	return debt;
@@ -261,17 +267,25 @@ static struct sky_debt *debt_new(struct sky_vm *vm)
 
 void sky_owe(struct sky_vm *vm, const struct sky_process *process)
 {
-	const struct sky_insight *insight = &process->insight;
-	struct sky_debt *debt = insight->active ? debt_new(vm) : NULL;
+	const struct sky_insight *insight;
+	struct sky_debt *debt;
+	unsigned int i;
 
-	if (!debt)
-		return;
-	debt->space = process->space;
-	debt->rip = insight->rip;
-	debt->stack = insight->stack;
-	debt->fs_base = insight->fs_base;
-	debt->rax = insight->rax;
-	memcpy(debt->argument, insight->argument, sizeof(debt->argument));
+	for (i = 0; i < SKY_INSIGHTS; i++) {
+		insight = process->insight + i;
+		debt = insight->state == SKY_INSIGHT_ASKS ? debt_new(vm) : NULL;
+		if (!debt)
+			continue;
+		debt->space = process->space;
+		debt->rip = insight->rip;
+		debt->stack = insight->stack;
+		debt->fs_base = insight->fs_base;
+		debt->rax = insight->rax;
+		memcpy(debt->argument, insight->argument, sizeof(debt->argument));
+		debt->cookie = insight->cookie;
+		if (insight->steps & BIT(SKY_STEP_CLOSE))
+			debt->own_fd = insight->content.own_fd;
+	}
 }
 
 void sky_strangers_forget(struct sky_vm *vm, bool reset)
@@ -418,30 +432,28 @@ static void answered(struct sky_vcpu *sky, struct sky_cpu *cpu, u32 pid)
 		stranger_free(vm, stranger);
 }
 
-/* True: the thread has its registers back. */
+/* True: the thread has its registers back, or those of a call that must come first. */
 static bool pay(struct sky_vcpu *sky, struct sky_cpu *cpu, u64 rip)
 {
-	struct sky_debt *debt = debt_find(sky->vm, cpu, rip);
+	struct sky_debt *debt = debt_find(sky, cpu, rip);
 	u32 pid = kvm_rax_read(sky->vcpu);
 	bool stranger;
 
 	if (!debt)
 		return false;
+	if (debt->own_fd >= 0) {
+		kvm_rax_write(sky->vcpu, CALL_CLOSE);
+		kvm_rdi_write(sky->vcpu, debt->own_fd);
+		debt->own_fd = -1;
+		debt->closes = true;
+		return true;
+	}
 	stranger = debt->stranger;
 	sky_set_registers(sky->vcpu, debt->rax, debt->argument);
 	debt_free(sky->vm, debt);
 	if (stranger)
 		answered(sky, cpu, pid);
 	return true;
-}
-
-bool sky_paid(struct sky_vcpu *sky, const struct sky_call *call)
-{
-	struct sky_cpu cpu = {.space = call->space, .stack = call->stack, .fs_base = call->fs_base};
-
-	/* Who comes from a return to that very instruction has its address in rcx. */
-	return sky->vm->debt_count && kvm_rcx_read(sky->vcpu) == call->rip &&
-	       pay(sky, &cpu, call->rip);
 }
 
 void sky_stranger_returns(struct sky_vcpu *sky, u64 rip, u64 stack)
@@ -468,6 +480,22 @@ static bool ask(struct sky_vcpu *sky, const struct sky_call *call)
 	sky_count(sky->vm, SKY_COUNT_strangers_asked);
 	kvm_rax_write(sky->vcpu, CALL_GETPID);
 	return true;
+}
+
+enum sky_entry sky_debtor_calls(struct sky_vcpu *sky, const struct sky_call *call)
+{
+	struct sky_cpu cpu = {.space = call->space, .stack = call->stack, .fs_base = call->fs_base};
+	struct sky_debt *debt;
+
+	/* Who comes from a return to that very instruction has its address in rcx. */
+	if (!sky->vm->debt_count || kvm_rcx_read(sky->vcpu) != call->rip)
+		return SKY_ENTRY_BEGINS;
+	debt = debt_find(sky, &cpu, call->rip);
+	if (debt && debt->closes) {
+		debt->closes = false;
+		return SKY_ENTRY_INSIGHT;
+	}
+	return pay(sky, &cpu, call->rip) ? SKY_ENTRY_IDLE : SKY_ENTRY_BEGINS;
 }
 
 enum sky_entry sky_stranger_calls(struct sky_vcpu *sky, const struct sky_call *call)

@@ -177,7 +177,7 @@ void sky_sync(struct sky_vcpu *sky)
 		process = sky_process_in(vm, space);
 	}
 	under_way = sky->watching || sky->asking ||
-		    (process && (process->calls || process->faults));
+		    (process && (process->calls || process->after || process->faults));
 	set_monitoring(vm);
 	vendor->intercept_space(sky->vcpu, vm->monitoring);
 	watch(sky, process, under_way);
@@ -402,8 +402,14 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_returns_unknown] = "returns_unknown",
 	[SKY_COUNT_compat] = "compat",
 	[SKY_COUNT_uncovered] = "uncovered",
+	[SKY_COUNT_completions] = "completions",
 	[SKY_COUNT_insights] = "insights",
 	[SKY_COUNT_insights_refused] = "insights_refused",
+	[SKY_COUNT_insights_busy] = "insights_busy",
+	[SKY_COUNT_neighbours] = "neighbours",
+	[SKY_COUNT_neighbours_unread] = "neighbours_unread",
+	[SKY_COUNT_copies] = "copies",
+	[SKY_COUNT_copies_unread] = "copies_unread",
 	[SKY_COUNT_strangers] = "strangers",
 	[SKY_COUNT_strangers_asked] = "strangers_asked",
 	[SKY_COUNT_strangers_refused] = "strangers_refused",
