@@ -187,7 +187,7 @@ static void rain(char **paths)
 /* The recorder goes in between: what it saw being written is on the disk by then. */
 static void left(char **paths)
 {
-	under_signals(paths[0], O_DSYNC, 3000);
+	under_signals(paths[0], O_DSYNC, 1500);
 }
 
 /* Calls of a class, and the same registers without the magic. */

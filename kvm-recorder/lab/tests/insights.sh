@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# limit: 400 s
+# limit: 800 s
 #
 # Insight-calls: what a recorded process is made to ask on its calls' behalf, which must be
 # enough to know its data at the disk, and which it must not notice.
@@ -75,7 +75,7 @@ classified() {
 }
 
 mount -t debugfs none /sys/kernel/debug 2>/dev/null
-GUEST_SECONDS=350 check "a guest is recorded" recorded_with_counters i "$T/work"
+GUEST_SECONDS=700 check "a guest is recorded" recorded_with_counters i "$T/work"
 for phase in parts lines locked confined pieces rain copies cp asynchronous uring polled classed; do
 	holds "all goes as without a recorder: $phase" "$(said $phase) == 0"
 done
