@@ -67,17 +67,6 @@ static void on_signal(int signal)
 		spawn_forward_signal(signal);
 }
 
-/* Handlers, not SIG_IGN, which the command would inherit; what is ignored (nohup) stays so. */
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
-}
-
 static int check_stop(void)
 {
 	return stop_signal ? fail("ended by SIG%s", sigabbrev_np(stop_signal)) : 0;
@@ -422,7 +411,7 @@ static int record(const struct record_options *options)
 	struct session s = {.options = options, .volume.loop.fd = -1};
 	int rc;
 
-	catch_signals();
+	spawn_catch_signals((const int[]){SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, 0}, on_signal);
 	rc = begin(&s);
 	if (!rc)
 		rc = run_all(&s);

@@ -95,6 +95,15 @@ void spawn_forward_signal(int signal)
 		kill(pid, signal);
 }
 
+void spawn_catch_signals(const int *signals, void (*handler)(int signal))
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, before;
+
+	for (; *signals; signals++)
+		if (!sigaction(*signals, NULL, &before) && before.sa_handler != SIG_IGN)
+			sigaction(*signals, &action, NULL);
+}
+
 const char *spawn_describe(int status, char text[64])
 {
 	if (WIFSIGNALED(status))

@@ -26,6 +26,12 @@ char *spawn_find(const char *name);
 /* From a signal handler: hands a signal on to the program that runs, if one does. */
 void spawn_forward_signal(int signal);
 
+/*
+ * Has the recorder outlive these signals, a list that ends with 0. They get a handler and
+ * are not ignored, which programs would inherit; what is ignored (nohup) stays so.
+ */
+void spawn_catch_signals(const int *signals, void (*handler)(int signal));
+
 /* "exited with status 3" or "died of SIGTERM" into text; returns text. */
 const char *spawn_describe(int status, char text[64]);
 

@@ -88,21 +88,11 @@ static const struct argp argp = {
 	       "the recording is not whole. Needs root and BPF.",
 };
 
-/* Handlers, not SIG_IGN, which the command would inherit: its end ends the recording. */
+/* The end of the command ends the recording. */
 static void on_signal(int signal)
 {
 	if (signal != SIGINT) /* which the terminal sends to both */
 		spawn_forward_signal(signal);
-}
-
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
 }
 
 static int find_device(struct session *s)
@@ -195,7 +185,7 @@ static int truth_run(int argc, char **argv)
 
 	/* in order: what follows CMD is CMD's */
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
-	catch_signals();
+	spawn_catch_signals((const int[]){SIGINT, SIGTERM, SIGHUP, 0}, on_signal);
 	if (!begin(&s))
 		status = spawn_wait(options.command, NULL, false);
 	if (end(&s) || status < 0)

@@ -61,17 +61,6 @@ static void on_signal(int signal)
 		spawn_forward_signal(signal);
 }
 
-/* Handlers, not SIG_IGN, which the command would inherit; what is ignored (nohup) stays so. */
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
-}
-
 static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
@@ -384,7 +373,7 @@ static int record(const struct kvm_options *options)
 	struct session s = {.options = options};
 	bool broken;
 
-	catch_signals();
+	spawn_catch_signals((const int[]){SIGINT, SIGTERM, SIGHUP, 0}, on_signal);
 	if (begin(&s)) {
 		writer_end(&s.writer, true);
 		choice_end(s.choice);
