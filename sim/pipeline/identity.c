@@ -428,6 +428,24 @@ static uint32_t make_child(struct pipeline *p, const struct call_state *call, ui
 	return process_child(p, call->process, &fork);
 }
 
+/*
+ * A child that runs late is told of when the call that made it has returned, and its parent
+ * may be in the next one: it has what its parent had then.
+ */
+static bool found_late(struct pipeline *p, const struct event *event)
+{
+	const struct fork_event *fork = &event->fork;
+	const struct event first = {.pid = fork->child_pid, .space = fork->child_space};
+	uint32_t child = process_awaited(p, fork->child_pid);
+
+	if (!child || !fork->child_space || fork->flags & (CLONE_VM_FLAG | CLONE_THREAD_FLAG))
+		return false;
+	PROCESS_AT(p, child)->fs_base = fork->child_fs_base;
+	PROCESS_AT(p, child)->stack = fork->child_stack;
+	process_found(p, child, &first);
+	return true;
+}
+
 /* The recorder saw the child made: what it says is better than what the call's arguments do. */
 void identity_forked(struct pipeline *p, const struct event *event)
 {
@@ -435,6 +453,11 @@ void identity_forked(struct pipeline *p, const struct event *event)
 	uint32_t parent = process_of(p, event), child, call;
 
 	if (!parent)
+		return;
+	if (!(fork->flags & CLONE_VM_FLAG) && event->space && fork->child_space != event->space &&
+	    space_canonical(p, fork->child_space) == space_canonical(p, event->space))
+		roots_are_single(p);
+	if (found_late(p, event))
 		return;
 	call = call_of(p, event);
 	if (call && !call_makes_child(CALL_AT(p, call)->call))
@@ -448,9 +471,6 @@ void identity_forked(struct pipeline *p, const struct event *event)
 		thread_made(p, parent, fork->child_tid, fork->child_fs_base, fork->child_stack);
 		return;
 	}
-	if (!(fork->flags & CLONE_VM_FLAG) && event->space && fork->child_space != event->space &&
-	    space_canonical(p, fork->child_space) == space_canonical(p, event->space))
-		roots_are_single(p);
 	child = process_child(p, parent, fork);
 	if (call)
 		note_child(p, call, child);

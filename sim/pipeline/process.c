@@ -391,6 +391,13 @@ uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_ev
 	return child;
 }
 
+uint32_t process_awaited(struct pipeline *p, uint32_t pid)
+{
+	uint32_t child = pid ? by_pid(p, pid) : 0;
+
+	return child && PROCESS_AT(p, child)->awaited ? child : 0;
+}
+
 void process_found(struct pipeline *p, uint32_t child, const struct event *event)
 {
 	if (event->pid && !PROCESS_AT(p, child)->pid)

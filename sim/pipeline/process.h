@@ -67,7 +67,10 @@ void process_gone(struct pipeline *p, uint32_t process);
  */
 uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_event *fork);
 
-/* An awaited child returned: now its address space is known. */
+/* The child of that pid whose address space is not known yet; or 0. */
+uint32_t process_awaited(struct pipeline *p, uint32_t pid);
+
+/* An awaited child returned, or its maker is told late: now its address space is known. */
 void process_found(struct pipeline *p, uint32_t child, const struct event *event);
 
 /* The guest said the pid of who runs in this process's address space. */

@@ -34,7 +34,7 @@
 #define SKY_ENTRIES_MAX	  32768
 #define SKY_CANDIDATES	  8
 #define SKY_RINGS	  8 /* of a process */
-#define SKY_INSIGHTS	  4 /* sequences of insight-calls at a time in a process */
+#define SKY_INSIGHTS	  16 /* sequences of insight-calls at a time in a process */
 /* Of a copy within the guest's kernel, at a time: a longer one is made a short one. */
 #define SKY_COPY_BYTES	  (8u << 20)
 #define SKY_COPIES_MAX	  64 /* under way: each takes about 70 KiB */
