@@ -302,7 +302,8 @@ static void describe_child(struct sky_vcpu *sky, struct sky_call *call)
 	switch (is_32(call) ? call->number | NUMBER_32 : call->number) {
 	case 56:
 		clone3 = (struct clone3){
-			.flags = argument[0], .stack = argument[1], .tls = argument[4]};
+			.flags = argument[0], .stack = argument[1],
+			.child_tid = argument[3], .tls = argument[4]};
 		break;
 	case NUMBER_32 | 120:
 		/* A segment, which isn't told here, is what its threads are known by. */
@@ -325,6 +326,8 @@ static void describe_child(struct sky_vcpu *sky, struct sky_call *call)
 		call->child_stack = clone3.stack;
 	if (clone3.flags & CLONE_SETTLS)
 		call->child_fs_base = clone3.tls;
+	if (clone3.flags & CLONE_CHILD_SETTID)
+		call->child_tid_at = clone3.child_tid;
 }
 
 /*

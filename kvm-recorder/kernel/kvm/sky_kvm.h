@@ -280,6 +280,7 @@ struct sky_fork {
 	bool recorded;
 	u64 since_ns;
 	u64 rip, stack, fs_base; /* where a child begins */
+	u64 tid_at; /* where in its memory it has its number; 0: nowhere */
 	u64 flags; /* of clone */
 	u64 space; /* of the parent */
 	u64 candidate[SKY_CANDIDATES]; /* exec: spaces that were loaded right after the old one */
@@ -313,7 +314,7 @@ struct sky_call {
 	bool shortened; /* a copy */
 	bool has_rings; /* its process has */
 	/* clone, clone3 */
-	u64 clone_flags, child_stack, child_fs_base;
+	u64 clone_flags, child_stack, child_fs_base, child_tid_at;
 };
 
 struct sky_vm {

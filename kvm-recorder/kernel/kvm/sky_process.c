@@ -285,6 +285,7 @@ static struct sky_fork *fork_new(struct sky_vcpu *sky, const struct sky_call *ca
 	fork->rip = call->next_rip;
 	fork->stack = call->child_stack;
 	fork->fs_base = call->child_fs_base;
+	fork->tid_at = call->child_tid_at;
 	fork->flags = call->clone_flags;
 	fork->space = call->space;
 	fork->parent = (struct sky_cpu){
@@ -614,6 +615,29 @@ void sky_process_displaced(struct sky_vcpu *sky, struct sky_process *process)
 	process_unlist(sky->vm, process);
 }
 
+/*
+ * Children that a parent makes one after the other begin alike, and in any order. Most have
+ * their number in their memory by now: it is what their parent was told, or that is yet to come.
+ */
+static struct sky_fork *fork_begun(struct sky_vcpu *sky, const struct sky_cpu *cpu, u64 rip)
+{
+	struct sky_fork *fork, *likely = NULL;
+	u32 tid;
+
+	list_for_each_entry(fork, &sky->vm->forks, all) {
+		if (!is_first_return(sky, fork, cpu, rip))
+			continue;
+		tid = 0;
+		if (fork->tid_at)
+			sky_read_user(sky, fork->tid_at, &tid, sizeof(tid));
+		if (tid && fork->told && tid == fork->child_pid)
+			return fork;
+		if (!likely || (tid && likely->told && !fork->told))
+			likely = fork;
+	}
+	return likely;
+}
+
 bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack)
 {
 	struct sky_vm *vm = sky->vm;
@@ -621,22 +645,20 @@ bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack)
 	struct sky_cpu cpu;
 
 	sky_cpu_now(sky, &cpu, stack, 0, 0);
-	list_for_each_entry(fork, &vm->forks, all) {
-		if (!is_first_return(sky, fork, &cpu, rip))
-			continue;
-		watch(vm, fork, false);
-		fork->found = true;
-		if (!fork->process || vm->process_count >= SKY_PROCESSES_MAX) {
-			sky_count(vm, SKY_COUNT_processes_refused);
-			return false;
-		}
-		if (fork->exec)
-			program_found(sky, fork, &cpu);
-		else
-			child_found(sky, fork, &cpu);
-		return true;
+	fork = fork_begun(sky, &cpu, rip);
+	if (!fork)
+		return false;
+	watch(vm, fork, false);
+	fork->found = true;
+	if (!fork->process || vm->process_count >= SKY_PROCESSES_MAX) {
+		sky_count(vm, SKY_COUNT_processes_refused);
+		return false;
 	}
-	return false;
+	if (fork->exec)
+		program_found(sky, fork, &cpu);
+	else
+		child_found(sky, fork, &cpu);
+	return true;
 }
 
 static struct sky_fork *overdue(struct sky_vcpu *sky)
