@@ -210,7 +210,7 @@ static void call_add(struct sky_vcpu *sky, struct sky_call *call, const struct s
 	call->owner->calls++;
 }
 
-static void cpu_of(const struct sky_call *call, struct sky_cpu *cpu)
+void sky_call_cpu(const struct sky_call *call, struct sky_cpu *cpu)
 {
 	*cpu = (struct sky_cpu){
 		.space = call->space,
@@ -247,7 +247,7 @@ void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process, const stru
 			continue;
 		if (but && call->fork == but)
 			continue;
-		cpu_of(call, &cpu);
+		sky_call_cpu(call, &cpu);
 		if (!call->outside)
 			exit_without_data(sky, call, &cpu, SKY_WAY_KILLED);
 		call_abandon(sky, call);
@@ -469,7 +469,7 @@ static void entry_record(struct sky_vcpu *sky, const struct sky_call *call,
 		{sky->path2, got->path2},
 	};
 
-	cpu_of(call, &record.cpu);
+	sky_call_cpu(call, &record.cpu);
 	memcpy(record.argument, call->argument, sizeof(record.argument));
 	sky_record_put(sky, SKY_RECORD_ENTRY, &record, sizeof(record), parts, ARRAY_SIZE(parts));
 }
@@ -481,7 +481,7 @@ static void gone_record(struct sky_vcpu *sky, const struct sky_call *call, bool 
 		.last_thread = last,
 	};
 
-	cpu_of(call, &record.cpu);
+	sky_call_cpu(call, &record.cpu);
 	sky_record_put(sky, SKY_RECORD_GONE, &record, sizeof(record), NULL, 0);
 }
 
@@ -662,7 +662,7 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 	default:
 		break;
 	}
-	cpu_of(call, &cpu);
+	sky_call_cpu(call, &cpu);
 	call_add(sky, call, &cpu);
 	return true;
 }
@@ -757,7 +757,7 @@ static void exit_record(struct sky_vcpu *sky, const struct sky_call *call, s64 r
 		{sky->sums, got->sums * sizeof(u64)},
 	};
 
-	cpu_of(call, &record.cpu);
+	sky_call_cpu(call, &record.cpu);
 	sky_record_put(sky, SKY_RECORD_EXIT, &record, sizeof(record), parts, ARRAY_SIZE(parts));
 }
 

@@ -560,6 +560,8 @@ u32 sky_copied(struct sky_vcpu *sky, const struct sky_call *call, bool source, u
 
 /* sky_call.c */
 const struct sky_rule *sky_rule_of(const struct sky_call *call);
+/* The virtual CPU as it was when the call was made. */
+void sky_call_cpu(const struct sky_call *call, struct sky_cpu *cpu);
 enum sky_entry {
 	SKY_ENTRY_IDLE, /* not monitored: the processor can do it */
 	SKY_ENTRY_BEGINS,

@@ -288,13 +288,7 @@ static struct sky_fork *fork_new(struct sky_vcpu *sky, const struct sky_call *ca
 	fork->tid_at = call->child_tid_at;
 	fork->flags = call->clone_flags;
 	fork->space = call->space;
-	fork->parent = (struct sky_cpu){
-		.space = call->space,
-		.stack = call->stack,
-		.fs_base = call->fs_base,
-		.pid = call->pid,
-		.tid = call->tid,
-	};
+	sky_call_cpu(call, &fork->parent);
 	list_add_tail(&fork->all, &vm->forks);
 	vm->fork_count++;
 	return fork;
@@ -409,19 +403,13 @@ static void thread_begun(struct sky_vcpu *sky, struct sky_call *call, u32 tid)
 		.child_fs_base = call->child_fs_base,
 		.child_pid = thread ? call->pid : tid,
 		.child_tid = tid,
-		.cpu = {
-			.space = call->space,
-			.stack = call->stack,
-			.fs_base = call->fs_base,
-			.pid = call->pid,
-			.tid = call->tid,
-		},
 	};
 
 	if (thread)
 		process->threads++;
 	else
 		process->users++;
+	sky_call_cpu(call, &record.cpu);
 	sky_thread_told(process, call->child_fs_base, tid);
 	sky_record_put(sky, SKY_RECORD_FORK, &record, sizeof(record), NULL, 0);
 }
