@@ -43,17 +43,18 @@ CFLAGS  += -O0
 endif
 
 ROOMS   := common capture sim models plots workloads kvm-recorder/collector
-SOURCES := $(sort $(shell find $(ROOMS) -name '*.c' ! -name '*.bpf.c'))
+SOURCES := $(sort $(shell find $(ROOMS) -name '*.c' ! -name '*.bpf.c' ! -name skeleton.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
-UNIT    := $(sort $(wildcard tests/unit/*.c))
+UNIT    := $(sort $(wildcard tests/unit/*.c tests/reference/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SKY     := $(BUILD)/sky
 
 all: $(SKY)
 
+# What models in shared objects call is exported.
 $(SKY): $(BUILD)/sky.o $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--export-dynamic-symbol='cache_slots_*' -o $@ $^ $(LDLIBS)
 
 $(BUILD)/%.o: %.c | $(BUILD)/packages
 	@mkdir -p $(@D)

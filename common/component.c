@@ -2,6 +2,7 @@
 /*
  * The register of components and the grammar of their parameters.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,27 @@
 #include "error.h"
 #include "size.h"
 
+static const struct component *added[COMPONENTS_ADDED_MAX];
+static size_t added_count;
+
+int component_add(const struct component *component)
+{
+	if (component_find(component->kind, component->name))
+		return -EEXIST;
+	if (added_count == COMPONENTS_ADDED_MAX)
+		return -ENOSPC;
+	added[added_count++] = component;
+	return 0;
+}
+
 const struct component *component_find(const char *kind, const char *name)
 {
 	component_for_each (entry)
 		if (!strcmp((*entry)->kind, kind) && !strcmp((*entry)->name, name))
 			return *entry;
+	for (size_t i = 0; i < added_count; i++)
+		if (!strcmp(added[i]->kind, kind) && !strcmp(added[i]->name, name))
+			return added[i];
 	return NULL;
 }
 
@@ -33,6 +50,9 @@ size_t component_collect(const char *kind, const struct component **list, size_t
 	component_for_each (entry)
 		if (n < max && (!kind || !strcmp((*entry)->kind, kind)))
 			list[n++] = *entry;
+	for (size_t i = 0; i < added_count; i++)
+		if (n < max && (!kind || !strcmp(added[i]->kind, kind)))
+			list[n++] = added[i];
 	qsort(list, n, sizeof(*list), by_kind_and_name);
 	return n;
 }

@@ -58,6 +58,13 @@ extern const struct component *const __stop_sky_components[];
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
+/*
+ * Adds one that came while the program runs, from a shared object, and stays. 0;
+ * -EEXIST if there is one of that kind and name, -ENOSPC if there are too many.
+ */
+int component_add(const struct component *component);
+#define COMPONENTS_ADDED_MAX 64
+
 /* NULL if there is none of that kind and name. */
 const struct component *component_find(const char *kind, const char *name);
 

@@ -27,18 +27,17 @@ void feed_flush(struct cache_feed *feed);
  * class, place is UNDECIDED_NONE unless the class may come later.
  */
 static inline void feed_reference(struct cache_feed *feed, const struct block_ref *ref,
-				  uint8_t known, uint32_t sectors, uint32_t place)
+				  uint8_t known, uint32_t place)
 {
 	struct batch *b = &feed->batch;
-	uint16_t tag = tag_of(ref->write, known);
+	uint16_t tag = tag_of(ref->op == BLOCK_WRITE, known);
 
 	b->ref[b->refs] = *ref;
 	b->tag[b->refs] = tag;
-	b->sectors[b->refs] = sectors;
 	b->undecided[b->refs] = place;
 	b->has_undecided |= place != UNDECIDED_NONE;
 	feed->references[tag].references++;
-	feed->references[tag].sectors += sectors;
+	feed->references[tag].sectors += ref->sectors;
 	if (++b->refs == BATCH_REFS)
 		feed_flush(feed);
 }

@@ -95,9 +95,9 @@ static void refer_undecided(struct cache_input *in, struct hint_mode *mode, stru
 {
 	const struct undecided_chunk chunk = {in->held.disk, piece->chunk, in->held.id};
 	uint32_t place = undecided_add(mode->undecided, &chunk, piece->block, piece->sectors,
-				       tag_of(ref->write, CLASS_UNDECIDED));
+				       tag_of(ref->op == BLOCK_WRITE, CLASS_UNDECIDED));
 
-	feed_reference(&mode->feed, ref, CLASS_UNDECIDED, piece->sectors, place);
+	feed_reference(&mode->feed, ref, CLASS_UNDECIDED, place);
 }
 
 static void refer(struct cache_input *in, struct hint_mode *mode, const struct piece *piece)
@@ -105,12 +105,13 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 	uint8_t known = mode->io_class[piece->chunk];
 	struct block_ref ref = {
 		.block = piece->block,
+		.sectors = piece->sectors,
+		.op = in->held.op,
 		.io_class = known,
-		.write = in->held.op == BLOCK_WRITE,
 	};
 
 	/* what the block was is gone, and what it is nobody knew in time */
-	if (known == CLASS_UNDECIDED && ref.write && hint_mode_has_evidence(mode))
+	if (known == CLASS_UNDECIDED && ref.op == BLOCK_WRITE && hint_mode_has_evidence(mode))
 		ref.io_class = CLASS_REST;
 	if (mode->undecided && known == CLASS_UNDECIDED) {
 		refer_undecided(in, mode, &ref, piece);
@@ -118,7 +119,7 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 	}
 	if (mode->undecided)
 		undecided_supersede(mode->undecided, piece->block);
-	feed_reference(&mode->feed, &ref, known, piece->sectors, UNDECIDED_NONE);
+	feed_reference(&mode->feed, &ref, known, UNDECIDED_NONE);
 }
 
 static uint64_t key(const struct held_request *held, uint64_t address)

@@ -36,21 +36,28 @@ static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
 		run->undecided_hits[place / BITS_PER_WORD] &= ~bit;
 }
 
+static bool is_hit(const uint64_t *hits, size_t i)
+{
+	return hits[i / 64] >> i % 64 & 1;
+}
+
 static void run_references(struct cache_run *run, const struct batch *batch, size_t begin,
 			   size_t end)
 {
-	bool hit[BATCH_REFS];
+	const struct cache_batch part = {.count = end - begin, .ref = &batch->ref[begin]};
+	uint64_t hits[HIT_WORDS(BATCH_REFS)];
 
-	run->cache.model->access(run->cache.state, &batch->ref[begin], end - begin, hit);
+	run->cache.model->access(run->cache.state, &part, hits);
 	for (size_t i = begin; i < end; i++) {
 		struct tally *tally = &run->hits[batch->tag[i]];
+		bool hit = is_hit(hits, i - begin);
 
-		tally->references += hit[i - begin];
-		tally->sectors += hit[i - begin] ? batch->sectors[i] : 0;
+		tally->references += hit;
+		tally->sectors += hit ? batch->ref[i].sectors : 0;
 	}
 	for (size_t i = begin; batch->has_undecided && i < end; i++)
 		if (batch->undecided[i] != UNDECIDED_NONE)
-			note_undecided(run, batch->undecided[i], hit[i - begin]);
+			note_undecided(run, batch->undecided[i], is_hit(hits, i - begin));
 }
 
 static void edit_remove(struct cache_run *run, const struct edit *edit)

@@ -55,7 +55,6 @@ struct batch {
 	bool has_undecided;
 	struct block_ref ref[BATCH_REFS];
 	uint16_t tag[BATCH_REFS];
-	uint32_t sectors[BATCH_REFS];	/* of the request, that lie in this block */
 	uint32_t undecided[BATCH_REFS]; /* places, or UNDECIDED_NONE */
 	struct edit edit[BATCH_EDITS];
 };

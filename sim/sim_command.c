@@ -33,14 +33,27 @@ static int find_name(const char *const *names, const char *name)
 
 static void add_cache(struct arguments *a, const char *spec, struct argp_state *state)
 {
-	struct cache cache;
-
 	if (a->options.cache_count == LIST_MAX)
 		argp_error(state, "no more than %d caches at a time", LIST_MAX);
-	if (cache_open(&cache, spec, 1))
-		exit(argp_err_exit_status);
-	cache_close(&cache);
 	a->caches[a->options.cache_count++] = spec;
+}
+
+/* Models may be loaded by a later option. */
+static void check_caches(const struct arguments *a)
+{
+	struct cache cache;
+
+	for (size_t i = 0; i < a->options.cache_count; i++) {
+		if (cache_open(&cache, a->caches[i], 1))
+			exit(argp_err_exit_status);
+		cache_close(&cache);
+	}
+}
+
+static void load_model(const char *path)
+{
+	if (cache_module_load(path))
+		exit(EXIT_FAILURE);
 }
 
 static void add_size(struct arguments *a, const char *size, struct argp_state *state)
@@ -88,6 +101,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case 'c':
 		add_cache(a, argument, state);
 		return 0;
+	case 'm':
+		load_model(argument);
+		return 0;
 	case 's':
 		add_size(a, argument, state);
 		return 0;
@@ -111,6 +127,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!a->options.size_count)
 			argp_error(state, "how large should the cache be? Say --size N");
+		check_caches(a);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -121,6 +138,8 @@ static const struct argp_option options[] = {
 	 "a policy, as in lru or icache:base=fifo (may be repeated; default lru); "
 	 "`sky list cache` shows what there is",
 	 0},
+	{"model", 'm', "FILE.so", 0,
+	 "a policy that is no part of Sky, to be named by --cache (may be repeated)", 0},
 	{"size", 's', "N", 0,
 	 "entries, bytes with K, M, G or T, or % of the distinct blocks (may be repeated)", 0},
 	{"hints", 'H', "NAME", 0,

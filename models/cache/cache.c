@@ -65,3 +65,8 @@ void cache_close(struct cache *cache)
 	free(cache->state);
 	cache->state = NULL;
 }
+
+uint64_t cache_bytes(const struct cache *cache)
+{
+	return cache->model->state_bytes + cache->model->bytes(cache->state, cache->capacity);
+}

@@ -47,5 +47,6 @@ CACHE_MODEL(fifo){
 	.state_bytes = sizeof(struct fifo),
 	.init = cache_slots_init_one_list,
 	.fini = cache_slots_fini,
+	.bytes = cache_slots_bytes_one_list,
 	CACHE_SLOTS_OPS(fifo),
 };

@@ -10,8 +10,10 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cache_model.h"
+#include "common/error.h"
 
 struct icache {
 	struct chosen base;
@@ -20,6 +22,7 @@ struct icache {
 	uint32_t capacity, used;
 	uint32_t blocks[CLASS_COUNT];
 	uint32_t occupied; /* bit i: class i has blocks */
+	uint32_t touched;  /* ... or had some, and may remember them */
 };
 
 static unsigned int level_of_class(uint8_t io_class)
@@ -49,6 +52,7 @@ static void count_in(struct icache *c, unsigned int level)
 	c->used++;
 	c->blocks[level]++;
 	c->occupied |= 1u << level;
+	c->touched |= 1u << level;
 }
 
 static void count_out(struct icache *c, unsigned int level, uint32_t blocks)
@@ -59,12 +63,11 @@ static void count_out(struct icache *c, unsigned int level, uint32_t blocks)
 		c->occupied &= ~(1u << level);
 }
 
-static void insert(struct icache *c, unsigned int level, const struct block_ref *ref)
+static bool refer(struct icache *c, unsigned int level, const struct cache_batch *one)
 {
-	bool hit;
+	uint64_t hit;
 
-	c->model->access(state_of(c, level), ref, 1, &hit);
-	count_in(c, level);
+	return c->model->access(state_of(c, level), one, &hit);
 }
 
 static bool icache_evict(void *state, uint64_t *block)
@@ -80,35 +83,61 @@ static bool icache_evict(void *state, uint64_t *block)
 	return true;
 }
 
-static bool icache_access_one(struct icache *c, const struct block_ref *ref)
+/* A policy may decline the block; it then is not cached. */
+static void insert(struct icache *c, unsigned int level, const struct cache_batch *one)
 {
-	unsigned int from = find_level(c, ref->block), to = level_of_class(ref->io_class);
 	uint64_t victim;
-	bool hit = true;
+
+	if (c->used == c->capacity)
+		icache_evict(c, &victim);
+	refer(c, level, one);
+	if (c->model->contains(state_of(c, level), one->ref->block))
+		count_in(c, level);
+}
+
+/* What is cached stays so, whatever its reference would do to a block that is not. */
+static void move(struct icache *c, unsigned int from, unsigned int to,
+		 const struct cache_batch *one)
+{
+	struct block_ref ref = *one->ref;
+	struct cache_batch moved = *one;
+
+	ref.flags &= ~REF_NO_ALLOCATE;
+	moved.ref = &ref;
+	c->model->remove(state_of(c, from), ref.block, 1);
+	count_out(c, from, 1);
+	insert(c, to, &moved);
+}
+
+static bool icache_access_one(struct icache *c, const struct cache_batch *one)
+{
+	const struct block_ref *ref = one->ref;
+	unsigned int from = find_level(c, ref->block), to = level_of_class(ref->io_class);
 
 	if (from == CLASS_COUNT) {
-		if (c->used == c->capacity)
-			icache_evict(c, &victim);
-		insert(c, to, ref);
+		if (!(ref->flags & REF_NO_ALLOCATE))
+			insert(c, to, one);
 		return false;
 	}
-	if (from == to || ref->io_class == CLASS_UNDECIDED) {
-		c->model->access(state_of(c, from), ref, 1, &hit);
-		return true;
-	}
-	c->model->remove(state_of(c, from), ref->block, 1);
-	count_out(c, from, 1);
-	insert(c, to, ref);
+	if (from == to || ref->io_class == CLASS_UNDECIDED)
+		return refer(c, from, one);
+	move(c, from, to, one);
 	return true;
 }
 
-static size_t icache_access(void *state, const struct block_ref *ref, size_t n, bool *hit)
+static size_t icache_access(void *state, const struct cache_batch *batch, uint64_t *hits)
 {
-	size_t hits = 0;
+	size_t sum = 0;
 
-	for (size_t i = 0; i < n; i++)
-		hits += hit[i] = icache_access_one(state, &ref[i]);
-	return hits;
+	memset(hits, 0, HIT_WORDS(batch->count) * sizeof(*hits));
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct cache_batch one = cache_batch_at(batch, i);
+		bool hit = icache_access_one(state, &one);
+
+		hits[i / 64] |= (uint64_t)hit << i % 64;
+		sum += hit;
+	}
+	return sum;
 }
 
 static bool icache_contains(const void *state, uint64_t block)
@@ -121,7 +150,7 @@ static uint32_t icache_remove(void *state, uint64_t first, uint64_t count)
 	struct icache *c = state;
 	uint32_t before = c->used;
 
-	for (uint32_t left = c->occupied; left; left &= left - 1) {
+	for (uint32_t left = c->touched; left; left &= left - 1) {
 		unsigned int level = __builtin_ctz(left);
 
 		count_out(c, level, c->model->remove(state_of(c, level), first, count));
@@ -132,15 +161,14 @@ static uint32_t icache_remove(void *state, uint64_t first, uint64_t count)
 static bool icache_set_class(void *state, uint64_t block, uint8_t io_class)
 {
 	struct icache *c = state;
+	const struct block_ref ref = {.block = block, .io_class = io_class};
 	unsigned int from = find_level(c, block), to = level_of_class(io_class);
 
 	if (from == CLASS_COUNT)
 		return false;
 	if (from == to)
 		return c->model->set_class(state_of(c, from), block, io_class);
-	c->model->remove(state_of(c, from), block, 1);
-	count_out(c, from, 1);
-	insert(c, to, &(struct block_ref){.block = block, .io_class = io_class});
+	move(c, from, to, &(struct cache_batch){.count = 1, .ref = &ref});
 	return true;
 }
 
@@ -167,6 +195,12 @@ static int icache_init(void *state, uint32_t capacity)
 	int rc = 0;
 
 	c->model = container_of(c->base.component, struct cache_model, head);
+	if (c->model->needs_future) {
+		fail("icache can't move blocks of %s, which knows their future only when they are "
+		     "asked for: choose another base",
+		     c->model->head.name);
+		return -EINVAL;
+	}
 	c->capacity = capacity;
 	c->states = calloc(CLASS_COUNT, c->model->state_bytes);
 	if (!c->states)
@@ -178,6 +212,17 @@ static int icache_init(void *state, uint32_t capacity)
 		rc = c->model->init(state_of(c, level), capacity);
 	}
 	return rc;
+}
+
+/* Each class could have held all blocks at some time, and memory is not given back. */
+static uint64_t icache_bytes(const void *state, uint32_t capacity)
+{
+	const struct icache *c = state;
+	uint64_t bytes = 0;
+
+	for (unsigned int level = 0; level < CLASS_COUNT; level++)
+		bytes += c->model->state_bytes + c->model->bytes(state_of(c, level), capacity);
+	return bytes;
 }
 
 static const struct choice icache_base = {
@@ -202,6 +247,7 @@ CACHE_MODEL(icache){
 	.state_bytes = sizeof(struct icache),
 	.init = icache_init,
 	.fini = icache_fini,
+	.bytes = icache_bytes,
 	.access = icache_access,
 	.contains = icache_contains,
 	.remove = icache_remove,

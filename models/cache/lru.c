@@ -12,8 +12,7 @@ struct lru {
 
 static inline void lru_hit(struct lru *l, uint32_t slot)
 {
-	slots_unlink(&l->slots, slot);
-	slots_link_newest(&l->slots, RECENCY, slot);
+	slots_refresh(&l->slots, slot);
 }
 
 static inline void lru_insert(struct lru *l, uint32_t slot)
@@ -50,5 +49,6 @@ CACHE_MODEL(lru){
 	.state_bytes = sizeof(struct lru),
 	.init = cache_slots_init_one_list,
 	.fini = cache_slots_fini,
+	.bytes = cache_slots_bytes_one_list,
 	CACHE_SLOTS_OPS(lru),
 };

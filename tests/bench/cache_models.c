@@ -48,13 +48,14 @@ static struct block_ref *make_references(bool scans)
 
 static size_t run_batches(const struct cache *cache, const struct block_ref *ref)
 {
-	static bool hit[BATCH];
+	static uint64_t hits_of[HIT_WORDS(BATCH)];
 	size_t hits = 0;
 
 	for (size_t i = 0; i < REFERENCES; i += BATCH) {
 		size_t n = REFERENCES - i < BATCH ? REFERENCES - i : BATCH;
 
-		hits += cache->model->access(cache->state, ref + i, n, hit);
+		hits += cache->model->access(
+			cache->state, &(struct cache_batch){.count = n, .ref = ref + i}, hits_of);
 	}
 	return hits;
 }

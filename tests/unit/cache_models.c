@@ -1,30 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Each model equals its slow reference at every step of thousands of random
- * traces of references, discards, class changes and evictions.
+ * traces of references, discards, class changes and evictions, alone and as
+ * the base of icache. References register themselves (tests/reference/).
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "models/cache/cache_model.h"
-#include "tests/reference/lists.h"
+#include "tests/reference/reference.h"
 
-#define TRACES 1000
-#define STEPS  150
-#define BLOCKS 48
+#define TRACES	      2000
+#define ICACHE_TRACES 300
+#define STEPS	      120
+#define BATCH_MAX     80
+#define BLOCKS	      48
 
-static const struct pair {
-	const char *spec;
-	bool moves_on_hit, by_class;
-} pairs[] = {
-	{"lru", true, false},
-	{"fifo", false, false},
-	{"icache", true, true},
-	{"icache:base=lru", true, true},
-	{"icache:base=fifo", false, true},
-	{"icache:base=icache,base=fifo", false, true},
-};
+extern const struct reference_policy *const __start_sky_references[];
+extern const struct reference_policy *const __stop_sky_references[];
 
 static void quiet(void)
 {
@@ -44,11 +39,15 @@ static uint32_t draw(uint64_t *state, uint32_t below)
 }
 
 /* Blocks lie far apart on two disks, so that hashes collide as they do in real tables. */
+static uint64_t block_number(uint32_t i)
+{
+	return i % 2 ? (1ull << 52) + i : i * 3;
+}
+
+/* The lower ones are asked for more often. */
 static uint64_t some_block(uint64_t *random)
 {
-	uint32_t i = draw(random, BLOCKS);
-
-	return i % 2 ? (1ull << 52) + i : i * 3;
+	return block_number(draw(random, 1 + draw(random, BLOCKS)));
 }
 
 static uint8_t some_class(uint64_t *random)
@@ -58,102 +57,355 @@ static uint8_t some_class(uint64_t *random)
 	return classes[draw(random, sizeof(classes))];
 }
 
-static void expect_same_contents(const struct cache *c, struct reference *r, const char *spec)
+/* One step of a trace: a batch of references, or something between two. */
+struct step {
+	enum { ACCESS, SET_CLASS, REMOVE, EVICT } what;
+	size_t first, count; /* references */
+	uint64_t block, blocks;
+	uint8_t io_class;
+};
+
+struct trace {
+	struct step step[STEPS];
+	struct block_ref ref[STEPS * BATCH_MAX];
+	uint64_t next_use[STEPS * BATCH_MAX];
+	size_t refs;
+};
+
+static void add_references(struct trace *t, struct step *step, uint64_t *random)
 {
-	uint32_t blocks[CLASS_VALUES] = {0}, expected[CLASS_VALUES] = {0};
+	step->first = t->refs;
+	step->count = 1 + draw(random, draw(random, 20) ? 20 : BATCH_MAX);
+	for (size_t i = 0; i < step->count; i++)
+		t->ref[t->refs++] = (struct block_ref){
+			.block = some_block(random),
+			.io_class = some_class(random),
+			.op = draw(random, 2),
+			.flags = draw(random, 10) ? 0 : REF_NO_ALLOCATE,
+		};
+}
 
-	for (uint32_t i = 0; i < r->used; i++)
-		expected[r->at[i].io_class]++;
-	c->model->contents(c->state, blocks);
-	cr_assert_arr_eq(blocks, expected, sizeof(blocks), "%s: contents by class", spec);
-	for (uint64_t i = 0; i < BLOCKS; i++) {
-		uint64_t block = i % 2 ? (1ull << 52) + i : i * 3;
+static void find_next_uses(struct trace *t)
+{
+	for (size_t i = 0; i < t->refs; i++) {
+		size_t next = i + 1;
 
-		cr_assert_eq(c->model->contains(c->state, block), reference_find(r, block) != NULL,
-			     "%s: block %lu", spec, (unsigned long)block);
+		while (next < t->refs && t->ref[next].block != t->ref[i].block)
+			next++;
+		t->next_use[i] = next < t->refs ? next : NEVER;
 	}
 }
 
-static void access_some(const struct cache *c, struct reference *r, uint64_t *random,
-			const char *spec)
-{
-	struct block_ref refs[20];
-	bool hits[20];
-	size_t n = 1 + draw(random, 20), expected = 0;
-
-	for (size_t i = 0; i < n; i++)
-		refs[i] =
-			(struct block_ref){some_block(random), some_class(random), draw(random, 2)};
-	size_t counted = c->model->access(c->state, refs, n, hits);
-	for (size_t i = 0; i < n; i++) {
-		bool hit = reference_access(r, &refs[i]);
-
-		cr_assert_eq(hits[i], hit, "%s: reference %zu of %zu", spec, i, n);
-		expected += hit;
-	}
-	cr_assert_eq(counted, expected);
-}
-
-static void remove_some(const struct cache *c, struct reference *r, uint64_t *random,
-			const char *spec)
+static void make_trace(struct trace *t, uint64_t random)
 {
 	/* the last ones, which empty most of the cache, are seldom */
 	static const uint64_t counts[] = {1, 1, 1, 0, 7, 96, 1ull << 33, UINT64_MAX};
-	uint64_t first = some_block(random);
-	uint64_t count = counts[draw(random, draw(random, 6) ? 5 : 8)];
 
-	cr_assert_eq(c->model->remove(c->state, first, count), reference_remove(r, first, count),
-		     "%s", spec);
+	t->refs = 0;
+	for (struct step *s = t->step; s < t->step + STEPS; s++) {
+		uint32_t what = draw(&random, 12);
+
+		s->what = what < 8 ? ACCESS : what < 10 ? SET_CLASS : what < 11 ? REMOVE : EVICT;
+		s->block = some_block(&random);
+		s->blocks = counts[draw(&random, draw(&random, 6) ? 5 : 8)];
+		s->io_class = some_class(&random);
+		if (s->what == ACCESS)
+			add_references(t, s, &random);
+	}
+	find_next_uses(t);
 }
 
-static void evict_one(const struct cache *c, struct reference *r, const char *spec)
+/* The references of a policy alone, or a level each of icache over it, which are 32. */
+struct slow {
+	bool by_class;
+	uint32_t capacity;
+	struct reference level[CLASS_COUNT];
+};
+
+static unsigned int level_of(const struct slow *s, uint8_t io_class)
+{
+	return s->by_class && io_class < CLASS_COUNT ? io_class : 0;
+}
+
+static struct reference *level_with(struct slow *s, uint64_t block)
+{
+	for (unsigned int i = 0; i < CLASS_COUNT; i++) {
+		struct reference_block *b = reference_find(&s->level[i], block);
+
+		if (b && b->cached)
+			return &s->level[i];
+	}
+	return NULL;
+}
+
+static uint32_t slow_used(const struct slow *s)
+{
+	uint32_t used = 0;
+
+	for (unsigned int i = 0; i < CLASS_COUNT; i++)
+		used += reference_used(&s->level[i]);
+	return used;
+}
+
+static bool slow_evict(struct slow *s, uint64_t *block)
+{
+	for (unsigned int i = 0; i < CLASS_COUNT; i++)
+		if (reference_used(&s->level[i])) {
+			*block = s->level[i].policy->evict(&s->level[i]);
+			return true;
+		}
+	return false;
+}
+
+static void drop(struct reference *r, struct reference_block *b)
+{
+	if (r->policy->forget)
+		r->policy->forget(r, b);
+	reference_drop(r, b);
+}
+
+static void set_next_use(struct reference *r, uint64_t block, uint64_t next_use)
+{
+	struct reference_block *b = reference_find(r, block);
+
+	if (b)
+		b->next_use = next_use;
+}
+
+static void slow_miss(struct slow *s, const struct block_ref *ref, uint64_t next_use)
+{
+	struct reference *r = &s->level[level_of(s, ref->io_class)];
+	uint64_t victim;
+
+	if (s->by_class && slow_used(s) == s->capacity)
+		slow_evict(s, &victim);
+	r->policy->miss(r, ref, reference_find(r, ref->block));
+	set_next_use(r, ref->block, next_use);
+}
+
+/* A new class is a new place, but within one level (0 and undecided) nothing moves. */
+static bool slow_moves(struct slow *s, struct reference *from, uint8_t io_class)
+{
+	return from != &s->level[level_of(s, io_class)];
+}
+
+static bool slow_access(struct slow *s, const struct block_ref *ref, uint64_t next_use)
+{
+	struct reference *r = level_with(s, ref->block);
+	struct reference_block *b;
+
+	if (!r) {
+		if (!(ref->flags & REF_NO_ALLOCATE))
+			slow_miss(s, ref, next_use);
+		return false;
+	}
+	b = reference_find(r, ref->block);
+	if (ref->io_class != CLASS_UNDECIDED && slow_moves(s, r, ref->io_class)) {
+		drop(r, b);
+		slow_miss(s, ref, next_use);
+		return true;
+	}
+	if (ref->io_class != CLASS_UNDECIDED)
+		b->io_class = ref->io_class;
+	b->next_use = next_use;
+	r->policy->hit(r, b);
+	return true;
+}
+
+static bool slow_set_class(struct slow *s, uint64_t block, uint8_t io_class)
+{
+	const struct block_ref ref = {.block = block, .io_class = io_class};
+	struct reference *r = level_with(s, block);
+
+	if (!r)
+		return false;
+	if (slow_moves(s, r, io_class)) {
+		drop(r, reference_find(r, block));
+		slow_miss(s, &ref, NEVER);
+	} else {
+		reference_find(r, block)->io_class = io_class;
+	}
+	return true;
+}
+
+static uint32_t slow_remove(struct slow *s, uint64_t first, uint64_t count)
+{
+	uint32_t before = slow_used(s);
+
+	for (struct reference *r = s->level; r < s->level + CLASS_COUNT; r++)
+		for (uint32_t i = 0; i < r->blocks;)
+			if (r->at[i].block - first < count)
+				drop(r, &r->at[i]);
+			else
+				i++;
+	return before - slow_used(s);
+}
+
+static void expect_same_contents(const struct cache *c, struct slow *s, const char *spec)
+{
+	uint32_t blocks[CLASS_VALUES] = {0}, expected[CLASS_VALUES] = {0};
+
+	for (const struct reference *r = s->level; r < s->level + CLASS_COUNT; r++)
+		for (uint32_t i = 0; i < r->blocks; i++)
+			expected[r->at[i].io_class] += r->at[i].cached;
+	c->model->contents(c->state, blocks);
+	cr_assert_arr_eq(blocks, expected, sizeof(blocks), "%s: contents by class", spec);
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		cr_assert_eq(c->model->contains(c->state, block_number(i)),
+			     level_with(s, block_number(i)) != NULL, "%s: block %u", spec, i);
+}
+
+static void access_some(const struct cache *c, struct slow *s, const struct trace *t,
+			const struct step *step, const char *spec)
+{
+	const struct cache_batch batch = {
+		.count = step->count,
+		.ref = t->ref + step->first,
+		.next_use = c->model->needs_future ? t->next_use + step->first : NULL,
+		.first = step->first,
+	};
+	uint64_t hits[HIT_WORDS(BATCH_MAX)];
+	size_t counted = c->model->access(c->state, &batch, hits), expected = 0;
+
+	for (size_t i = 0; i < batch.count; i++) {
+		bool hit = slow_access(s, &batch.ref[i], t->next_use[step->first + i]);
+
+		cr_assert_eq(hits[i / 64] >> i % 64 & 1, hit, "%s: reference %zu of %zu", spec, i,
+			     batch.count);
+		expected += hit;
+	}
+	if (batch.count % 64)
+		cr_assert_eq(hits[batch.count / 64] >> batch.count % 64, 0);
+	cr_assert_eq(counted, expected);
+}
+
+static void evict_one(const struct cache *c, struct slow *s, const char *spec)
 {
 	uint64_t block = 0, expected = 0;
 	bool any = c->model->evict(c->state, &block);
 
-	cr_assert_eq(any, reference_evict(r, &expected), "%s", spec);
+	cr_assert_eq(any, slow_evict(s, &expected), "%s", spec);
 	cr_assert_eq(block, expected, "%s: the victim", spec);
 }
 
-static void set_some_class(const struct cache *c, struct reference *r, uint64_t *random,
-			   const char *spec)
+static void take_step(const struct cache *c, struct slow *s, const struct trace *t,
+		      const struct step *step, const char *spec)
 {
-	uint64_t block = some_block(random);
-	uint8_t io_class = some_class(random);
-
-	cr_assert_eq(c->model->set_class(c->state, block, io_class),
-		     reference_set_class(r, block, io_class), "%s", spec);
+	switch (step->what) {
+	case ACCESS:
+		access_some(c, s, t, step, spec);
+		break;
+	case SET_CLASS:
+		cr_assert_eq(c->model->set_class(c->state, step->block, step->io_class),
+			     slow_set_class(s, step->block, step->io_class), "%s", spec);
+		break;
+	case REMOVE:
+		cr_assert_eq(c->model->remove(c->state, step->block, step->blocks),
+			     slow_remove(s, step->block, step->blocks), "%s", spec);
+		break;
+	case EVICT:
+		evict_one(c, s, spec);
+		break;
+	}
 }
 
-static void run_trace(const struct pair *pair, uint64_t random)
+static void run_traces(const struct reference_policy *policy, bool by_class, const char *spec,
+		       unsigned int traces)
 {
-	struct reference r = {.moves_on_hit = pair->moves_on_hit,
-			      .by_class = pair->by_class,
-			      .capacity = 1 + draw(&random, 40)};
+	struct trace *t = malloc(sizeof(*t));
+	struct slow *s = malloc(sizeof(*s));
 	struct cache c;
 
-	cr_assert_eq(cache_open(&c, pair->spec, r.capacity), 0);
-	for (int step = 0; step < STEPS; step++) {
-		uint32_t what = draw(&random, 10);
+	cr_assert(t && s);
+	for (uint64_t number = 1; number <= traces; number++) {
+		uint64_t random = number * 0x9e3779b97f4a7c15u;
 
-		if (what < 6)
-			access_some(&c, &r, &random, pair->spec);
-		else if (what < 8)
-			set_some_class(&c, &r, &random, pair->spec);
-		else if (what < 9)
-			remove_some(&c, &r, &random, pair->spec);
-		else
-			evict_one(&c, &r, pair->spec);
-		expect_same_contents(&c, &r, pair->spec);
+		memset(s, 0, sizeof(*s));
+		s->by_class = by_class;
+		s->capacity = 1 + draw(&random, 40);
+		for (unsigned int i = 0; i < CLASS_COUNT; i++) {
+			s->level[i].policy = policy;
+			s->level[i].capacity = s->capacity;
+			if (policy->init)
+				policy->init(&s->level[i]);
+		}
+		cr_assert_eq(cache_open(&c, spec, s->capacity), 0);
+		make_trace(t, random);
+		for (size_t i = 0; i < STEPS; i++) {
+			take_step(&c, s, t, &t->step[i], spec);
+			expect_same_contents(&c, s, spec);
+		}
+		cache_close(&c);
 	}
+	free(s);
+	free(t);
+}
+
+static bool needs_future(const char *spec)
+{
+	struct cache c;
+	bool needs;
+
+	cr_assert_eq(cache_open(&c, spec, 1), 0);
+	needs = c.model->needs_future;
 	cache_close(&c);
+	return needs;
+}
+
+static bool has_reference(const char *name)
+{
+	for (const struct reference_policy *const *p = __start_sky_references;
+	     p < __stop_sky_references; p++)
+		if (!strncmp((*p)->spec, name, strcspn((*p)->spec, ":")) &&
+		    strlen(name) == strcspn((*p)->spec, ":"))
+			return true;
+	return false;
+}
+
+Test(cache_models, have_references)
+{
+	const struct component *list[64];
+	size_t count = component_collect("cache", list, 64);
+
+	for (size_t i = 0; i < count; i++)
+		cr_expect(has_reference(list[i]->name) || list[i]->choice, "%s", list[i]->name);
 }
 
 Test(cache_models, equal_their_references_at_every_step)
 {
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
-		for (uint64_t trace = 1; trace <= TRACES; trace++)
-			run_trace(&pairs[i], trace * 0x9e3779b97f4a7c15u);
+	for (const struct reference_policy *const *p = __start_sky_references;
+	     p < __stop_sky_references; p++)
+		run_traces(*p, false, (*p)->spec, TRACES);
+}
+
+Test(cache_models, equal_their_references_under_icache)
+{
+	char spec[256], name[64];
+
+	for (const struct reference_policy *const *p = __start_sky_references;
+	     p < __stop_sky_references; p++) {
+		size_t length = strcspn((*p)->spec, ":");
+		const char *parameters = (*p)->spec + length;
+
+		if (needs_future((*p)->spec))
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)length, (*p)->spec);
+		snprintf(spec, sizeof(spec), "icache:base=%s%s%s", name, *parameters ? "," : "",
+			 *parameters ? parameters + 1 : "");
+		run_traces(*p, true, spec, ICACHE_TRACES);
+	}
+}
+
+/* The preset base is lru, and icache within icache is icache. */
+Test(cache_models, icache_is_lru_in_classes_and_nests)
+{
+	for (const struct reference_policy *const *p = __start_sky_references;
+	     p < __stop_sky_references; p++) {
+		if (!strcmp((*p)->spec, "lru"))
+			run_traces(*p, true, "icache", ICACHE_TRACES);
+		if (!strcmp((*p)->spec, "fifo"))
+			run_traces(*p, true, "icache:base=icache,base=fifo", ICACHE_TRACES);
+	}
 }
 
 /* The number of buckets is not the capacity: every rounding is met. */
@@ -163,11 +415,12 @@ Test(cache_models, keep_every_capacity)
 		struct block_ref ref = {.io_class = CLASS_UNDECIDED};
 		uint32_t blocks[CLASS_VALUES] = {0};
 		struct cache c;
-		bool hit;
+		uint64_t hit;
 
 		cr_assert_eq(cache_open(&c, "lru", capacity), 0);
 		for (ref.block = 0; ref.block < 1000; ref.block++)
-			c.model->access(c.state, &ref, 1, &hit);
+			c.model->access(c.state, &(struct cache_batch){.count = 1, .ref = &ref},
+					&hit);
 		c.model->contents(c.state, blocks);
 		cr_expect_eq(blocks[CLASS_UNDECIDED], capacity);
 		cr_expect(c.model->contains(c.state, 1000 - capacity));
@@ -204,11 +457,12 @@ Test(cache_models, refuse_specs_that_make_no_sense)
 Test(cache_models, cost_nothing_before_they_are_used)
 {
 	struct cache c;
-	bool hit;
+	const struct block_ref ref = {.block = 7};
+	uint64_t hit;
 
 	/* 32 instances of 16 M blocks each would be 15 GB if they were touched */
 	cr_assert_eq(cache_open(&c, "icache", 1u << 24), 0);
-	cr_expect(!c.model->access(c.state, &(struct block_ref){.block = 7}, 1, &hit));
+	cr_expect(!c.model->access(c.state, &(struct cache_batch){.count = 1, .ref = &ref}, &hit));
 	cr_expect(c.model->contains(c.state, 7));
 	cache_close(&c);
 }
