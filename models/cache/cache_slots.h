@@ -277,24 +277,48 @@ PREFETCHING void slots_fetch_ahead(const struct cache_slots *s, const struct blo
  *	void NAME_forget(struct NAME *, uint32_t slot)
  *		takes a given block, cached or remembered, off its list
  *
- * as static inline functions, which this turns into loops without calls.
+ * as static inline functions, which CACHE_SLOTS_POLICY() turns into loops without
+ * calls. A model that does more for a reference than that writes its own NAME_access()
+ * around NAME_access_one().
  */
-#define CACHE_SLOTS_POLICY(name)                                                               \
-	static inline bool name##_access_one(struct name *m, const struct block_ref *ref)      \
-	{                                                                                      \
-		uint32_t slot = slots_find(&m->slots, ref->block);                             \
-                                                                                               \
-		if (slot && slots_is_cached(&m->slots, slot)) {                                \
-			if (ref->io_class != CLASS_UNDECIDED)                                  \
-				slots_set_class(&m->slots, slot, ref->io_class);               \
-			name##_hit(m, slot);                                                   \
-			return true;                                                           \
-		}                                                                              \
-		if (!(ref->flags & REF_NO_ALLOCATE))                                           \
-			name##_miss(m, ref, slot);                                             \
-		return false;                                                                  \
-	}                                                                                      \
-                                                                                               \
+#define CACHE_SLOTS_STEPS(name)                                                           \
+	static inline bool name##_access_one(struct name *m, const struct block_ref *ref) \
+	{                                                                                 \
+		uint32_t slot = slots_find(&m->slots, ref->block);                        \
+                                                                                          \
+		if (slot && slots_is_cached(&m->slots, slot)) {                           \
+			if (ref->io_class != CLASS_UNDECIDED)                             \
+				slots_set_class(&m->slots, slot, ref->io_class);          \
+			name##_hit(m, slot);                                              \
+			return true;                                                      \
+		}                                                                         \
+		if (!(ref->flags & REF_NO_ALLOCATE))                                      \
+			name##_miss(m, ref, slot);                                        \
+		return false;                                                             \
+	}                                                                                 \
+                                                                                          \
+	static void name##_forget_slot(void *state, uint32_t slot)                        \
+	{                                                                                 \
+		name##_forget(state, slot);                                               \
+	}                                                                                 \
+                                                                                          \
+	static uint32_t name##_remove(void *state, uint64_t first, uint64_t count)        \
+	{                                                                                 \
+		return cache_slots_remove(state, first, count, name##_forget_slot);       \
+	}                                                                                 \
+                                                                                          \
+	static bool name##_evict(void *state, uint64_t *block)                            \
+	{                                                                                 \
+		struct name *m = state;                                                   \
+                                                                                          \
+		if (!m->slots.used)                                                       \
+			return false;                                                     \
+		*block = m->slots.slot[name##_make_room(m)].block;                        \
+		return true;                                                              \
+	}
+
+/* The loop over a batch, with what the next references touch fetched early. */
+#define CACHE_SLOTS_LOOP(name)                                                                 \
 	static size_t name##_access(void *state, const struct cache_batch *b, uint64_t *hits)  \
 	{                                                                                      \
 		struct name *m = state;                                                        \
@@ -312,27 +336,11 @@ PREFETCHING void slots_fetch_ahead(const struct cache_slots *s, const struct blo
 			sum += __builtin_popcountll(word);                                     \
 		}                                                                              \
 		return sum;                                                                    \
-	}                                                                                      \
-                                                                                               \
-	static void name##_forget_slot(void *state, uint32_t slot)                             \
-	{                                                                                      \
-		name##_forget(state, slot);                                                    \
-	}                                                                                      \
-                                                                                               \
-	static uint32_t name##_remove(void *state, uint64_t first, uint64_t count)             \
-	{                                                                                      \
-		return cache_slots_remove(state, first, count, name##_forget_slot);            \
-	}                                                                                      \
-                                                                                               \
-	static bool name##_evict(void *state, uint64_t *block)                                 \
-	{                                                                                      \
-		struct name *m = state;                                                        \
-                                                                                               \
-		if (!m->slots.used)                                                            \
-			return false;                                                          \
-		*block = m->slots.slot[name##_make_room(m)].block;                             \
-		return true;                                                                   \
 	}
+
+#define CACHE_SLOTS_POLICY(name) \
+	CACHE_SLOTS_STEPS(name)  \
+	CACHE_SLOTS_LOOP(name)
 
 /*
  * The same for a policy that takes every block in and remembers none, which

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "reference.h"
+
+#define HITS 0 /* of the numbers of a block */
+
+static void hit(struct reference *r, struct reference_block *b)
+{
+	b->number[HITS]++;
+	b->moment = reference_now(r);
+}
+
+static uint64_t evict(struct reference *r)
+{
+	struct reference_block *victim = r->at;
+
+	for (struct reference_block *b = r->at; b < r->at + r->blocks; b++)
+		if (b->number[HITS] < victim->number[HITS] ||
+		    (b->number[HITS] == victim->number[HITS] && b->moment < victim->moment))
+			victim = b;
+	return reference_drop(r, victim);
+}
+
+static void miss(struct reference *r, const struct block_ref *ref, struct reference_block *b)
+{
+	if (reference_is_full(r))
+		evict(r);
+	reference_add(r, ref, 0);
+}
+
+REFERENCE_POLICY(lfu){.spec = "lfu", .hit = hit, .miss = miss, .evict = evict};
