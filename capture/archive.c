@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "archive.h"
+#include "common/error.h"
 
 static _Thread_local char reason[256];
 
@@ -191,4 +192,43 @@ size_t archive_sealed_bytes(const char *stored, size_t stored_bytes)
 	    get_checksum(stored + frame_bytes) != crc32(0, (const void *)stored, frame_bytes))
 		return 0;
 	return frame_bytes;
+}
+
+const char *archive_load_chunk(const struct archive_table *table, size_t i, uint64_t element,
+			       char *stored, size_t *stored_bytes, uint32_t *skipped)
+{
+	const hsize_t start = element;
+	hsize_t bytes = 0;
+
+	if (H5Dget_chunk_storage_size(table->datasets[i], &start, &bytes) < 0 ||
+	    bytes > ARCHIVE_STORED_BYTES_MAX ||
+	    H5Dread_chunk(table->datasets[i], H5P_DEFAULT, &start, skipped, stored) < 0)
+		return "a chunk cannot be read";
+	*stored_bytes = bytes;
+	return NULL;
+}
+
+/* HDF5's own filters trust the lengths that a chunk claims, and copy once more. */
+const char *archive_decode_chunk(const char *stored, size_t stored_bytes, uint32_t skipped,
+				 void *to, size_t bytes)
+{
+	size_t frame_bytes = archive_sealed_bytes(stored, stored_bytes), whole;
+
+	if (skipped)
+		return "a chunk that was not filtered";
+	if (!frame_bytes)
+		return "a chunk's checksum is wrong";
+	if (blosc_cbuffer_validate(stored, frame_bytes, &whole) || whole != bytes ||
+	    blosc_decompress_ctx(stored, to, bytes, 1) != (int)bytes)
+		return "a chunk cannot be decompressed";
+	return NULL;
+}
+
+int archive_damaged(const char *path, enum event_kind kind, const char *column, uint64_t row,
+		    const char *what)
+{
+	return fail("%s: /%s%s%s, row %llu: %s; the file is damaged: restore it or convert its "
+		    "stream again",
+		    path, event_kinds[kind].name, *column ? "/" : "", column,
+		    (unsigned long long)row, what);
 }

@@ -110,6 +110,24 @@ int archive_open_table(struct archive_table *table, hid_t file, const char *path
 void archive_close_table(struct archive_table *table);
 
 /*
+ * Reads the chunk of column i that begins with an element, as it is stored, into
+ * ARCHIVE_STORED_BYTES_MAX bytes. NULL, or what is wrong.
+ */
+const char *archive_load_chunk(const struct archive_table *table, size_t i, uint64_t element,
+			       char *stored, size_t *stored_bytes, uint32_t *skipped);
+
+/*
+ * Checks a stored chunk and undoes its filters; skipped: those that HDF5 says it
+ * lacks. NULL, or what is wrong. Needs no HDF5, so any thread may call it.
+ */
+const char *archive_decode_chunk(const char *stored, size_t stored_bytes, uint32_t skipped,
+				 void *to, size_t bytes);
+
+/* Says what is wrong at a row, of a column or (if that is empty) a whole kind; returns -1. */
+int archive_damaged(const char *path, enum event_kind kind, const char *column, uint64_t row,
+		    const char *what);
+
+/*
  * Walks all metadata of a foreign file in a child process, which may die or
  * hang of it, with bounded time and memory. 0, or -1 after saying what is
  * wrong. Call it while no other thread uses HDF5.

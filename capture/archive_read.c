@@ -8,8 +8,7 @@
  * (seq, kind), which gives every event of the batch its kind and row; then
  * column after column hands its values to the events of its kind.
  *
- * Chunks are read raw and decoded here: HDF5's own filters trust the lengths
- * that a chunk claims, and copy once more.
+ * Chunks are read raw and decoded by archive_decode_chunk().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,26 +56,7 @@ struct archive_reader {
 static int damaged(const struct archive_reader *reader, const struct table_reader *t,
 		   const char *column, uint64_t row, const char *what)
 {
-	return fail("%s: /%s%s%s, row %llu: %s; the file is damaged: restore it or convert its "
-		    "stream again",
-		    reader->path, event_kinds[t->table.kind].name, *column ? "/" : "", column,
-		    (unsigned long long)row, what);
-}
-
-/* Undoes the filters of a stored chunk; NULL, or what is wrong. */
-static const char *decode_chunk(const char *stored, size_t stored_bytes, uint32_t skipped, void *to,
-				size_t bytes)
-{
-	size_t frame_bytes = archive_sealed_bytes(stored, stored_bytes), whole;
-
-	if (skipped)
-		return "a chunk that was not filtered";
-	if (!frame_bytes)
-		return "a chunk's checksum is wrong";
-	if (blosc_cbuffer_validate(stored, frame_bytes, &whole) || whole != bytes ||
-	    blosc_decompress_ctx(stored, to, bytes, 1) != (int)bytes)
-		return "a chunk cannot be decompressed";
-	return NULL;
+	return archive_damaged(reader->path, t->table.kind, column, row, what);
 }
 
 /* Decodes the whole chunk that begins with an element. */
@@ -84,18 +64,14 @@ static int load_chunk(struct archive_reader *reader, struct table_reader *t, siz
 		      uint64_t element, char *to)
 {
 	const struct archive_table *table = &t->table;
-	const hsize_t start = element;
-	hsize_t stored_bytes = 0;
+	size_t stored_bytes = 0;
 	uint32_t skipped;
-	const char *wrong;
+	const char *wrong =
+		archive_load_chunk(table, i, element, reader->stored, &stored_bytes, &skipped);
 
-	if (H5Dget_chunk_storage_size(table->datasets[i], &start, &stored_bytes) < 0 ||
-	    stored_bytes > ARCHIVE_STORED_BYTES_MAX ||
-	    H5Dread_chunk(table->datasets[i], H5P_DEFAULT, &start, &skipped, reader->stored) < 0)
-		wrong = "a chunk cannot be read";
-	else
-		wrong = decode_chunk(reader->stored, stored_bytes, skipped, to,
-				     table->chunk[i] * table->columns[i].width);
+	if (!wrong)
+		wrong = archive_decode_chunk(reader->stored, stored_bytes, skipped, to,
+					     table->chunk[i] * table->columns[i].width);
 	reader->source.read_bytes += stored_bytes;
 	return wrong ? damaged(reader, t, table->columns[i].name, element, wrong) : 0;
 }

@@ -285,16 +285,11 @@ static const char *check_exit(const struct event *event)
 	return check_records(&event->exit.records);
 }
 
-static bool beyond_any_disk(uint64_t sector, uint32_t sectors)
-{
-	return sector > UINT64_MAX / SECTOR_BYTES - sectors;
-}
-
 static const char *check_block(const struct event *event)
 {
 	const struct block_event *block = &event->block;
 
-	if (beyond_any_disk(block->sector, block->sectors))
+	if (sectors_beyond_any_disk(block->sector, block->sectors))
 		return "a request beyond the end of any disk";
 	if (!covers(&block->sums, block->sectors) || !covers(&block->markers, block->sectors))
 		return "a request's checksums don't fit its length";
@@ -303,14 +298,14 @@ static const char *check_block(const struct event *event)
 
 static const char *check_truth(const struct event *event)
 {
-	return beyond_any_disk(event->truth.sector, event->truth.sectors)
+	return sectors_beyond_any_disk(event->truth.sector, event->truth.sectors)
 		       ? "a truth beyond the end of any disk"
 		       : NULL;
 }
 
 static const char *check_extent(const struct event *event)
 {
-	return beyond_any_disk(event->extent.sector, event->extent.sectors)
+	return sectors_beyond_any_disk(event->extent.sector, event->extent.sectors)
 		       ? "an extent beyond the end of any disk"
 		       : NULL;
 }

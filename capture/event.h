@@ -72,6 +72,12 @@ enum exit_way { EXIT_SYSRET, EXIT_IRET, EXIT_BREAKPOINT, EXIT_KILLED, EXIT_RESTA
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_ZERO, BLOCK_OPS };
 
+/* Does a range end where no number of bytes reaches? */
+static inline bool sectors_beyond_any_disk(uint64_t sector, uint32_t sectors)
+{
+	return sector > UINT64_MAX / SECTOR_BYTES - sectors;
+}
+
 /* Flags of a block request as the block layer had them. */
 #define BLOCK_FLAG_SYNC	      (1u << 0)
 #define BLOCK_FLAG_META	      (1u << 1)

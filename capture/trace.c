@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "common/error.h"
 #include "common/output.h"
 #include "input.h"
+#include "requests.h"
 #include "stream.h"
 
 static const uint8_t hdf5_signature[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
@@ -78,6 +80,25 @@ static struct source *open_trace(const char *path, uint32_t kinds, bool follow)
 struct source *trace_open(const char *path, uint32_t kinds)
 {
 	return open_trace(path, kinds, false);
+}
+
+static bool is_archive(const char *path)
+{
+	uint8_t head[sizeof(hdf5_signature)];
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : NULL;
+	bool is = f && fread(head, sizeof(head), 1, f) == 1 &&
+		  !memcmp(head, hdf5_signature, sizeof(head));
+
+	if (f)
+		fclose(f);
+	return is;
+}
+
+struct request_source *trace_requests(const char *path, struct crew *crew)
+{
+	if (is_archive(path))
+		return archive_requests(path, crew);
+	return requests_of_events(trace_open(path, KIND_BIT(EVENT_BLOCK)));
 }
 
 struct source *trace_follow(const char *path, uint32_t kinds)

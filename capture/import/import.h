@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "capture/requests.h"
 #include "capture/source.h"
 #include "common/component.h"
 
@@ -24,6 +25,8 @@ struct importer {
 	bool (*recognise)(const void *first, size_t bytes);
 	/* A regular file that recognise() accepted. NULL after saying what is wrong. */
 	struct source *(*open)(const char *path);
+	/* The same for its requests alone, where the file lies; NULL if there is no faster way. */
+	struct request_source *(*requests)(const char *path);
 };
 
 /* Registers the ops struct that follows it. */
@@ -37,6 +40,9 @@ struct importer {
  * said to be one. NULL after saying what is wrong.
  */
 struct source *import_open(const struct importer *importer, const char *path);
+
+/* The same for its requests alone, by whatever way there is. */
+struct request_source *import_requests(const struct importer *importer, const char *path);
 
 /* Writes a source's events to output, by its ending; 0, or -1 after saying what is wrong. */
 int import_file(const struct importer *importer, const char *path, const char *output);

@@ -44,16 +44,16 @@ static const struct importer *recognise(const void *head, size_t bytes)
 	return NULL;
 }
 
-struct source *import_open(const struct importer *importer, const char *path)
+static bool is_of_format(const struct importer *importer, const char *path)
 {
 	uint8_t head[IMPORT_HEAD_BYTES];
 	ssize_t bytes = read_head(path, head);
 	const struct importer *other;
 
 	if (bytes < 0)
-		return NULL;
+		return false;
 	if (importer->recognise(head, bytes))
-		return importer->open(path);
+		return true;
 	other = recognise(head, bytes);
 	if (!bytes)
 		fail("%s is empty", path);
@@ -63,7 +63,20 @@ struct source *import_open(const struct importer *importer, const char *path)
 	else
 		fail("%s is not a %s trace; `sky list import` shows the formats that are known",
 		     path, importer->head.name);
-	return NULL;
+	return false;
+}
+
+struct source *import_open(const struct importer *importer, const char *path)
+{
+	return is_of_format(importer, path) ? importer->open(path) : NULL;
+}
+
+struct request_source *import_requests(const struct importer *importer, const char *path)
+{
+	if (!is_of_format(importer, path))
+		return NULL;
+	return importer->requests ? importer->requests(path)
+				  : requests_of_events(importer->open(path));
 }
 
 static int copy_events(struct source *source, struct sink *sink)

@@ -73,7 +73,7 @@ static const struct {
 	{0x0a, BLOCK_WRITE}, {0x2a, BLOCK_WRITE}, {0xaa, BLOCK_WRITE}, {0x8a, BLOCK_WRITE},
 };
 
-struct request {
+struct command {
 	uint64_t time_ns, response_ns, sector, id;
 	uint32_t sectors;
 	enum block_op op;
@@ -96,7 +96,7 @@ struct vscsi {
 	uint64_t record; /* the number of the one read last, from 1 */
 	uint64_t seq, issued_ns, emitted_ns;
 	uint64_t skipped, raised;
-	struct request next;
+	struct command next;
 	bool has_next;
 	struct completion *heap; /* the earliest first */
 	size_t in_flight, heap_room;
@@ -164,7 +164,7 @@ static bool find_command(uint16_t code, enum block_op *op)
 }
 
 /* 1 a request, 0 a record without one, -1 after saying what is wrong. */
-static int decode(struct vscsi *v, const uint8_t *record, struct request *request)
+static int decode(struct vscsi *v, const uint8_t *record, struct command *request)
 {
 	const struct layout *layout = v->layout;
 	const char *wrong = wrong_with(layout, record);
@@ -299,7 +299,7 @@ static void emit_completion(struct vscsi *v, struct event *event)
 
 static int emit_request(struct vscsi *v, struct event *event)
 {
-	const struct request *r = &v->next;
+	const struct command *r = &v->next;
 
 	begin_event(v, event, EVENT_BLOCK, r->time_ns);
 	event->block.op = r->op;
