@@ -9,6 +9,7 @@
 #ifndef SKY_BLOCK_SET_H
 #define SKY_BLOCK_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,17 @@ static inline size_t region_home(const struct block_set *set, uint64_t name)
 PREFETCHING void block_set_expect(const struct block_set *set, uint64_t block)
 {
 	__builtin_prefetch(&set->region[region_home(set, block / REGION_BLOCKS + 1)]);
+}
+
+/* Was the block added? */
+static inline bool block_set_has(const struct block_set *set, uint64_t block)
+{
+	uint64_t name = block / REGION_BLOCKS + 1;
+	size_t i = region_home(set, name);
+
+	while (set->region[i].name && set->region[i].name != name)
+		i = (i + 1) & (set->room - 1);
+	return set->region[i].name && set->region[i].members >> block % REGION_BLOCKS & 1;
 }
 
 /* 0 or -ENOMEM. */

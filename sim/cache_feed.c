@@ -1,17 +1,123 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+
 #include "cache_feed.h"
+#include "common/component.h"
+#include "common/error.h"
+
+int feed_init(struct cache_feed *feed, struct crew *crew)
+{
+	feed->crew = crew;
+	for (size_t i = 0; i < FEED_BATCHES; i++) {
+		feed->ring[i] = malloc(sizeof(*feed->ring[i]));
+		if (!feed->ring[i])
+			return fail("out of memory for the simulation");
+		feed->ring[i]->refs = feed->ring[i]->edits = 0;
+	}
+	feed->batch = feed->ring[0];
+	feed->batch->first = 0;
+	feed->batch->has_undecided = false;
+	return 0;
+}
+
+/* The slowest consumer's batches. */
+static uint64_t taken_by_all(const struct cache_feed *feed)
+{
+	uint64_t taken = atomic_load_explicit(&feed->published, memory_order_relaxed);
+
+	for (size_t i = 0; i < feed->consumer_count; i++) {
+		uint64_t by_one =
+			atomic_load_explicit(&feed->consumers[i]->taken, memory_order_acquire);
+
+		taken = by_one < taken ? by_one : taken;
+	}
+	return taken;
+}
+
+static void wait_until_taken(struct cache_feed *feed, uint64_t batches)
+{
+	while (taken_by_all(feed) < batches)
+		crew_help(feed->crew);
+}
+
+void feed_fini(struct cache_feed *feed)
+{
+	if (feed->crew)
+		crew_settle(feed->crew);
+	for (size_t i = 0; i < FEED_BATCHES; i++)
+		free(feed->ring[i]);
+	free(feed->consumers);
+}
+
+uint64_t feed_bytes(void)
+{
+	return FEED_BATCHES * sizeof(struct batch);
+}
+
+static void consume(struct crew_job *job)
+{
+	struct consumer *c = container_of(job, struct consumer, job);
+	const struct cache_feed *feed = c->feed;
+	uint64_t taken = atomic_load_explicit(&c->taken, memory_order_relaxed);
+
+	while (taken < atomic_load_explicit(&feed->published, memory_order_acquire)) {
+		c->take(c, feed->ring[taken % FEED_BATCHES]);
+		atomic_store_explicit(&c->taken, ++taken, memory_order_release);
+	}
+}
+
+int feed_add_consumer(struct cache_feed *feed, struct consumer *consumer,
+		      void (*take)(struct consumer *consumer, const struct batch *batch))
+{
+	struct consumer **more =
+		reallocarray(feed->consumers, feed->consumer_count + 1, sizeof(*more));
+
+	if (!more)
+		return fail("out of memory for the caches");
+	*consumer = (struct consumer){.job.work = consume, .feed = feed, .take = take};
+	feed->consumers = more;
+	feed->consumers[feed->consumer_count++] = consumer;
+	return 0;
+}
+
+static void publish(struct cache_feed *feed)
+{
+	uint64_t published = atomic_load_explicit(&feed->published, memory_order_relaxed) + 1;
+
+	atomic_store_explicit(&feed->published, published, memory_order_release);
+	for (size_t i = 0; i < feed->consumer_count; i++)
+		crew_submit(feed->crew, &feed->consumers[i]->job);
+}
 
 void feed_flush(struct cache_feed *feed)
 {
-	for (size_t i = 0; i < feed->run_count; i++)
-		cache_run_batch(&feed->runs[i], &feed->batch);
-	feed->batch.refs = feed->batch.edits = 0;
-	feed->batch.has_undecided = false;
+	struct batch *b = feed->batch;
+	uint64_t next_first = b->first + b->refs, next;
+
+	if (!b->refs && !b->edits)
+		return;
+	b->has_future = feed->future != NULL;
+	if (b->has_future)
+		future_next_uses(feed->future, b->first, b->refs, b->next_use);
+	publish(feed);
+	next = atomic_load_explicit(&feed->published, memory_order_relaxed);
+	if (next >= FEED_BATCHES)
+		wait_until_taken(feed, next - FEED_BATCHES + 1);
+	feed->batch = feed->ring[next % FEED_BATCHES];
+	feed->batch->refs = feed->batch->edits = 0;
+	feed->batch->has_undecided = false;
+	feed->batch->first = next_first;
+}
+
+void feed_finish(struct cache_feed *feed)
+{
+	feed_flush(feed);
+	crew_settle(feed->crew);
 }
 
 static void add_edit(struct cache_feed *feed, struct edit edit)
 {
-	struct batch *b = &feed->batch;
+	struct batch *b = feed->batch;
 
 	edit.at = b->refs;
 	b->edit[b->edits] = edit;
@@ -30,8 +136,7 @@ void feed_decide(struct cache_feed *feed, const struct decided *decided, uint8_t
 
 	feed->references[from].references--;
 	feed->references[from].sectors -= decided->sectors;
-	feed->references[to].references++;
-	feed->references[to].sectors += decided->sectors;
+	feed_count(feed, to, 1, decided->sectors);
 	add_edit(feed, (struct edit){.kind = EDIT_DECIDE,
 				     .decide = {.block = decided->block,
 						.place = decided->place,
@@ -45,4 +150,9 @@ void feed_decide(struct cache_feed *feed, const struct decided *decided, uint8_t
 void feed_sample(struct cache_feed *feed, uint32_t sample)
 {
 	add_edit(feed, (struct edit){.kind = EDIT_SAMPLE, .sample = sample});
+}
+
+void feed_thin_out(struct cache_feed *feed)
+{
+	add_edit(feed, (struct edit){.kind = EDIT_THIN_OUT});
 }

@@ -2,48 +2,99 @@
 /*
  * What the caches of one hint mode are fed with.
  *
- * Gathers references and edits in a batch; a full batch goes through every
- * cache, one after the other, so that a cache's tables stay near while it runs.
+ * Gathers references and edits in a batch. A full batch goes to the consumers
+ * (the caches, and who else counts), each of which is a job of the crew and takes
+ * the batches in their order, as far as there are any: then a cache's tables
+ * stay near while it runs. Batches lie in a ring; who fills it waits, helping,
+ * until the slowest consumer is done with the oldest.
  */
 #ifndef SKY_CACHE_FEED_H
 #define SKY_CACHE_FEED_H
 
-#include "cache_run.h"
-#include "cache_sim.h"
+#include <stdatomic.h>
+
+#include "batch.h"
+#include "common/crew.h"
+#include "future.h"
 #include "undecided.h"
 
-struct cache_feed {
-	struct cache_run *runs;
-	size_t run_count;
-	struct tally references[TAGS]; /* all of them; each run has its hits */
-	struct batch batch;
+#define FEED_BATCHES 16
+
+struct cache_feed;
+
+struct consumer {
+	struct crew_job job;
+	const struct cache_feed *feed;
+	void (*take)(struct consumer *consumer, const struct batch *batch);
+	_Atomic uint64_t taken; /* batches */
 };
 
-/* Puts what was gathered through the caches. */
+struct cache_feed {
+	struct crew *crew;
+	struct consumer **consumers;
+	size_t consumer_count;
+	const struct future *future;   /* NULL: nobody asks for it */
+	struct tally references[TAGS]; /* all of them; each run has its hits */
+	_Atomic uint64_t published;    /* batches */
+	struct batch *batch;	       /* that is being filled, of the ring */
+	struct batch *ring[FEED_BATCHES];
+};
+
+/* 0, or -1 after saying what is wrong; fini may follow a failure. */
+int feed_init(struct cache_feed *feed, struct crew *crew);
+void feed_fini(struct cache_feed *feed);
+
+/* What it has allocated. */
+uint64_t feed_bytes(void);
+
+/* Adds one before the first batch. 0, or -1 after saying what is wrong. */
+int feed_add_consumer(struct cache_feed *feed, struct consumer *consumer,
+		      void (*take)(struct consumer *consumer, const struct batch *batch));
+
+/* Hands on what was gathered. */
 void feed_flush(struct cache_feed *feed);
+
+/* The same, and waits until all consumers are done. */
+void feed_finish(struct cache_feed *feed);
+
+static inline void feed_count(struct cache_feed *feed, uint16_t tag, uint64_t references,
+			      uint64_t sectors)
+{
+	feed->references[tag].references += references;
+	feed->references[tag].sectors += sectors;
+}
+
+/* A reference that the caller counts, by that tag; place: see struct batch. */
+static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref, uint64_t time_ns,
+			    uint16_t tag, uint32_t place)
+{
+	struct batch *b = feed->batch;
+
+	b->ref[b->refs] = *ref;
+	b->time_ns[b->refs] = time_ns;
+	b->tag[b->refs] = tag;
+	b->undecided[b->refs] = place;
+	if (++b->refs == BATCH_REFS)
+		feed_flush(feed);
+}
 
 /*
  * A reference, counted under its class now; `known` is what is known of its
  * class, place is UNDECIDED_NONE unless the class may come later.
  */
 static inline void feed_reference(struct cache_feed *feed, const struct block_ref *ref,
-				  uint8_t known, uint32_t place)
+				  uint64_t time_ns, uint8_t known, uint32_t place)
 {
-	struct batch *b = &feed->batch;
 	uint16_t tag = tag_of(ref->op == BLOCK_WRITE, known);
 
-	b->ref[b->refs] = *ref;
-	b->tag[b->refs] = tag;
-	b->undecided[b->refs] = place;
-	b->has_undecided |= place != UNDECIDED_NONE;
-	feed->references[tag].references++;
-	feed->references[tag].sectors += ref->sectors;
-	if (++b->refs == BATCH_REFS)
-		feed_flush(feed);
+	feed->batch->has_undecided |= place != UNDECIDED_NONE;
+	feed_count(feed, tag, 1, ref->sectors);
+	feed_add(feed, ref, time_ns, tag, place);
 }
 
 void feed_remove(struct cache_feed *feed, uint64_t first, uint64_t count);
 void feed_decide(struct cache_feed *feed, const struct decided *decided, uint8_t io_class);
 void feed_sample(struct cache_feed *feed, uint32_t sample);
+void feed_thin_out(struct cache_feed *feed);
 
 #endif

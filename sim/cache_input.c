@@ -21,22 +21,13 @@
 #define DISK_MAX	    ((1u << (64 - DISK_SHIFT)) - 1)
 
 #define FIRST_INTERVAL_NS 1000000u
-#define EXPECT_AHEAD	  8
-
-static void flush_feeds(struct cache_input *in)
-{
-	for (size_t i = 0; i < in->mode_count; i++)
-		feed_flush(&in->modes[i].feed);
-}
 
 static void thin_out(struct cache_input *in)
 {
 	struct timeline *t = &in->timeline;
 
-	flush_feeds(in);
 	for (size_t mode = 0; mode < in->mode_count; mode++)
-		for (size_t i = 0; i < in->modes[mode].feed.run_count; i++)
-			cache_run_thin_out(&in->modes[mode].feed.runs[i]);
+		feed_thin_out(&in->modes[mode].feed);
 	t->samples = SAMPLES_MAX / 2;
 	for (uint32_t i = 1; i < t->samples; i++)
 		t->time_ns[i] = t->time_ns[2 * i];
@@ -97,7 +88,7 @@ static void refer_undecided(struct cache_input *in, struct hint_mode *mode, stru
 	uint32_t place = undecided_add(mode->undecided, &chunk, piece->block, piece->sectors,
 				       tag_of(ref->op == BLOCK_WRITE, CLASS_UNDECIDED));
 
-	feed_reference(&mode->feed, ref, CLASS_UNDECIDED, place);
+	feed_reference(&mode->feed, ref, in->held.time_ns, CLASS_UNDECIDED, place);
 }
 
 static void refer(struct cache_input *in, struct hint_mode *mode, const struct piece *piece)
@@ -119,12 +110,12 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 	}
 	if (mode->undecided)
 		undecided_supersede(mode->undecided, piece->block);
-	feed_reference(&mode->feed, &ref, known, UNDECIDED_NONE);
+	feed_reference(&mode->feed, &ref, in->held.time_ns, known, UNDECIDED_NONE);
 }
 
-static uint64_t key(const struct held_request *held, uint64_t address)
+static uint64_t key(uint32_t disk, uint64_t address)
 {
-	return (uint64_t)held->disk << DISK_SHIFT | address;
+	return (uint64_t)disk << DISK_SHIFT | address;
 }
 
 static void refer_blocks(struct cache_input *in, struct hint_mode *mode)
@@ -137,7 +128,7 @@ static void refer_blocks(struct cache_input *in, struct hint_mode *mode)
 		next = (sector / SECTORS_PER_CHUNK + 1) * SECTORS_PER_CHUNK;
 		if (next > end)
 			next = end;
-		piece.block = key(h, sector / SECTORS_PER_CHUNK);
+		piece.block = key(h->disk, sector / SECTORS_PER_CHUNK);
 		piece.sectors = next - sector;
 		refer(in, mode, &piece);
 	}
@@ -147,35 +138,65 @@ static void refer_start(struct cache_input *in, struct hint_mode *mode)
 {
 	const struct held_request *h = &in->held;
 
-	refer(in, mode, &(struct piece){.block = key(h, h->sector), .sectors = h->sectors});
+	refer(in, mode, &(struct piece){.block = key(h->disk, h->sector), .sectors = h->sectors});
 }
 
-static void remove_blocks(struct cache_input *in, struct hint_mode *mode)
+static void remove_blocks(struct cache_feed *feed, const struct request *r)
 {
-	const struct held_request *h = &in->held;
-	uint64_t first = (h->sector + SECTORS_PER_CHUNK - 1) / SECTORS_PER_CHUNK;
-	uint64_t end = (h->sector + h->sectors) / SECTORS_PER_CHUNK;
+	uint64_t first = (r->sector + SECTORS_PER_CHUNK - 1) / SECTORS_PER_CHUNK;
+	uint64_t end = (r->sector + r->sectors) / SECTORS_PER_CHUNK;
 
 	if (first < end)
-		feed_remove(&mode->feed, key(h, first), end - first);
+		feed_remove(feed, key(r->disk, first), end - first);
 }
 
-static void remove_starts(struct cache_input *in, struct hint_mode *mode)
+static void remove_starts(struct cache_feed *feed, const struct request *r)
 {
-	const struct held_request *h = &in->held;
+	feed_remove(feed, key(r->disk, r->sector), r->sectors);
+}
 
-	feed_remove(&mode->feed, key(h, h->sector), h->sectors);
+/* The same for who knows no classes. */
+static void refer_blocks_plainly(struct cache_feed *feed, const struct request *r)
+{
+	struct block_ref ref = {.op = r->op, .io_class = CLASS_UNDECIDED};
+	uint64_t end = r->sector + r->sectors, sector = r->sector, next;
+	uint16_t tag = tag_of(r->op == BLOCK_WRITE, CLASS_UNDECIDED);
+	uint64_t first = sector / SECTORS_PER_CHUNK, last = (end - 1) / SECTORS_PER_CHUNK;
+
+	feed_count(feed, tag, last - first + 1, r->sectors);
+	for (uint64_t block = first; block <= last; block++, sector = next) {
+		next = (block + 1) * SECTORS_PER_CHUNK;
+		if (next > end)
+			next = end;
+		ref.block = key(r->disk, block);
+		ref.sectors = next - sector;
+		feed_add(feed, &ref, r->time_ns, tag, UNDECIDED_NONE);
+	}
+}
+
+static void refer_start_plainly(struct cache_feed *feed, const struct request *r)
+{
+	const struct block_ref ref = {
+		.block = key(r->disk, r->sector),
+		.sectors = r->sectors,
+		.op = r->op,
+		.io_class = CLASS_UNDECIDED,
+	};
+	uint16_t tag = tag_of(r->op == BLOCK_WRITE, CLASS_UNDECIDED);
+
+	feed_count(feed, tag, 1, r->sectors);
+	feed_add(feed, &ref, r->time_ns, tag, UNDECIDED_NONE);
 }
 
 /* What the granularities make of a request: which keys it has, how it is fed. */
 static const struct granularity_ops {
 	uint64_t sectors_per_key;
-	bool whole_request; /* one key, whatever the length */
 	void (*refer)(struct cache_input *in, struct hint_mode *mode);
-	void (*remove)(struct cache_input *in, struct hint_mode *mode);
+	void (*refer_plainly)(struct cache_feed *feed, const struct request *request);
+	void (*remove)(struct cache_feed *feed, const struct request *request);
 } granularities[] = {
-	[GRANULARITY_4K] = {SECTORS_PER_CHUNK, false, refer_blocks, remove_blocks},
-	[GRANULARITY_START] = {1, true, refer_start, remove_starts},
+	[GRANULARITY_4K] = {SECTORS_PER_CHUNK, refer_blocks, refer_blocks_plainly, remove_blocks},
+	[GRANULARITY_START] = {1, refer_start, refer_start_plainly, remove_starts},
 };
 
 static bool is_access(uint8_t op)
@@ -183,77 +204,83 @@ static bool is_access(uint8_t op)
 	return op == BLOCK_READ || op == BLOCK_WRITE;
 }
 
-static int check_request(const struct cache_input *in, const struct block_event *block)
+static int refuse_request(const struct request *r, const char *what)
 {
-	const struct granularity_ops *g = &granularities[in->granularity];
-
-	if (block->disk > DISK_MAX)
-		return fail("request %" PRIu64 " is to disk %u; no more than %u can be simulated",
-			    block->id, block->disk, DISK_MAX + 1);
-	if ((block->sector + block->sectors) / g->sectors_per_key >> DISK_SHIFT)
-		return fail("request %" PRIu64 " at sector %" PRIu64 " is beyond what can be "
-			    "simulated",
-			    block->id, block->sector);
-	if (is_access(block->op) && block->sectors > REQUEST_SECTORS_MAX)
-		return fail("request %" PRIu64 " has %u sectors, more than any request (1 GiB): "
-			    "the trace is damaged",
-			    block->id, block->sectors);
-	return 0;
+	return fail("a request of %u sectors at sector %" PRIu64 " of disk %u at %" PRIu64 " ns %s",
+		    r->sectors, r->sector, r->disk, r->time_ns, what);
 }
 
-static int count_distinct(struct cache_input *in, const struct block_event *block)
+/* Objects have no disk, so any number is a key. */
+static int check_request(const struct cache_input *in, const struct request *r)
 {
 	const struct granularity_ops *g = &granularities[in->granularity];
-	const struct held_request at = {.disk = block->disk};
-	uint64_t first = block->sector / g->sectors_per_key;
-	uint64_t last = (block->sector + block->sectors - 1) / g->sectors_per_key;
 
-	if (!is_access(block->op) || !block->sectors)
+	if (in->objects)
 		return 0;
-	if (block_set_add(&in->distinct, key(&at, first), g->whole_request ? 1 : last - first + 1))
-		return fail("out of memory for the set of distinct blocks");
+	if (r->disk > DISK_MAX)
+		return refuse_request(r, "is to a disk beyond the 4096 that can be simulated");
+	if ((r->sector + r->sectors) / g->sectors_per_key >> DISK_SHIFT)
+		return refuse_request(r, "is beyond what can be simulated");
+	if (is_access(r->op) && r->sectors > REQUEST_SECTORS_MAX)
+		return refuse_request(r, "is larger than any (1 GiB): the trace is damaged");
 	return 0;
 }
 
-/* Fetches early what counting a later event of the batch will touch. */
-PREFETCHING void expect(const struct cache_input *in, const struct event *event)
+static void feed_request(struct cache_input *in, struct hint_mode *mode, const struct request *r)
 {
-	const struct held_request at = {.disk = event->block.disk};
+	const struct granularity_ops *g = &granularities[in->granularity];
 
-	if (event->kind == EVENT_BLOCK)
-		block_set_expect(&in->distinct,
-				 key(&at, event->block.sector /
-						  granularities[in->granularity].sectors_per_key));
+	if (!is_access(r->op))
+		g->remove(&mode->feed, r);
+	else if (hint_mode_is_plain(mode))
+		g->refer_plainly(&mode->feed, r);
+	else
+		g->refer(in, mode);
+}
+
+static void refer_request(struct cache_input *in, const struct request *r)
+{
+	pass_time(in, r->time_ns);
+	if (!r->sectors || r->op == BLOCK_FLUSH)
+		return;
+	in->requests += is_access(r->op);
+	for (size_t i = 0; i < in->mode_count; i++)
+		feed_request(in, &in->modes[i], r);
 }
 
 static void release_held(struct cache_input *in)
 {
-	const struct granularity_ops *g = &granularities[in->granularity];
-	struct held_request *h = &in->held;
+	const struct request request = {
+		.time_ns = in->held.time_ns,
+		.sector = in->held.sector,
+		.sectors = in->held.sectors,
+		.disk = in->held.disk,
+		.op = in->held.op,
+	};
 
-	if (!h->active)
-		return;
-	h->active = false;
-	pass_time(in, h->time_ns);
-	if (!h->sectors || h->op == BLOCK_FLUSH)
-		return;
-	in->requests += is_access(h->op);
-	for (size_t i = 0; i < in->mode_count; i++) {
-		if (is_access(h->op))
-			g->refer(in, &in->modes[i]);
-		else
-			g->remove(in, &in->modes[i]);
-	}
+	if (in->held.active)
+		refer_request(in, &request);
+	in->held.active = false;
+}
+
+static struct request request_of(const struct event *event)
+{
+	return (struct request){
+		.time_ns = event->time_ns,
+		.sector = event->block.sector,
+		.sectors = event->block.sectors,
+		.disk = event->block.disk,
+		.op = event->block.op,
+	};
 }
 
 static int hold(struct cache_input *in, const struct event *event)
 {
 	const struct block_event *block = &event->block;
+	const struct request request = request_of(event);
 	uint32_t chunks = block->sectors / SECTORS_PER_CHUNK + 2;
 
-	if (check_request(in, block))
-		return -1;
-	if (in->counts_distinct && count_distinct(in, block))
+	if (check_request(in, &request))
 		return -1;
 	in->held = (struct held_request){
 		.active = true,
@@ -267,7 +294,8 @@ static int hold(struct cache_input *in, const struct event *event)
 	if (!is_access(block->op))
 		return 0;
 	for (size_t i = 0; i < in->mode_count; i++)
-		memset(in->modes[i].io_class, CLASS_UNDECIDED, chunks);
+		if (!hint_mode_is_plain(&in->modes[i]))
+			memset(in->modes[i].io_class, CLASS_UNDECIDED, chunks);
 	return 0;
 }
 
@@ -311,13 +339,21 @@ int cache_input_take(struct cache_input *in, const struct event *events, size_t 
 		if (hint_mode_feed(&in->modes[i], events, count))
 			return -1;
 	for (size_t i = 0; i < count; i++) {
-		if (in->counts_distinct && i + EXPECT_AHEAD < count)
-			expect(in, &events[i + EXPECT_AHEAD]);
 		if (take_event(in, &events[i]))
 			return -1;
 		take_hints_until(in, events[i].seq);
 	}
 	take_hints_until(in, UINT64_MAX);
+	return 0;
+}
+
+int cache_input_take_requests(struct cache_input *in, const struct request *requests, size_t count)
+{
+	for (const struct request *r = requests; r < requests + count; r++) {
+		if (check_request(in, r))
+			return -1;
+		refer_request(in, r);
+	}
 	return 0;
 }
 
@@ -329,7 +365,8 @@ int cache_input_finish(struct cache_input *in)
 	release_held(in);
 	take_hints_until(in, UINT64_MAX);
 	sample_last(in);
-	flush_feeds(in);
+	for (size_t i = 0; i < in->mode_count; i++)
+		feed_finish(&in->modes[i].feed);
 	return 0;
 }
 
@@ -338,24 +375,25 @@ int cache_input_survey(struct cache_input *in, const struct event *events, size_
 	for (size_t i = 0; i < in->mode_count; i++)
 		if (hint_mode_survey(&in->modes[i], events, count))
 			return -1;
-	for (const struct event *e = events; e < events + count; e++) {
-		if (e + EXPECT_AHEAD < events + count)
-			expect(in, e + EXPECT_AHEAD);
-		if (e->kind == EVENT_BLOCK &&
-		    (check_request(in, &e->block) || count_distinct(in, &e->block)))
-			return -1;
-	}
 	return 0;
+}
+
+bool cache_input_is_plain(const struct cache_input *in)
+{
+	for (size_t i = 0; i < in->mode_count; i++)
+		if (!hint_mode_is_plain(&in->modes[i]))
+			return false;
+	return true;
 }
 
 int cache_input_use(struct cache_input *in, const char *hints)
 {
-	return hint_mode_init(&in->modes[in->mode_count++], hints, &in->pipeline_options);
+	return hint_mode_init(&in->modes[in->mode_count++], hints, &in->pipeline_options, in->crew);
 }
 
 uint32_t cache_input_survey_kinds(const struct cache_input *in)
 {
-	uint32_t kinds = KIND_BIT(EVENT_BLOCK);
+	uint32_t kinds = 0;
 
 	for (size_t i = 0; i < in->mode_count; i++)
 		kinds |= hint_mode_survey_kinds(&in->modes[i]);
@@ -371,14 +409,15 @@ uint32_t cache_input_kinds(const struct cache_input *in)
 	return kinds;
 }
 
-int cache_input_init(struct cache_input *in, enum granularity granularity)
+int cache_input_init(struct cache_input *in, enum granularity granularity, struct crew *crew)
 {
 	memset(in, 0, sizeof(*in));
+	in->crew = crew;
 	in->granularity = granularity;
 	in->timeline.interval_ns = FIRST_INTERVAL_NS;
 	pipeline_defaults(&in->pipeline_options);
 	in->modes = calloc(HINT_MODES_MAX, sizeof(*in->modes));
-	if (!in->modes || block_set_init(&in->distinct))
+	if (!in->modes)
 		return fail("out of memory for the simulation");
 	return 0;
 }
@@ -387,6 +426,5 @@ void cache_input_fini(struct cache_input *in)
 {
 	for (size_t i = 0; i < in->mode_count; i++)
 		hint_mode_fini(&in->modes[i]);
-	block_set_fini(&in->distinct);
 	free(in->modes);
 }

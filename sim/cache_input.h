@@ -7,10 +7,10 @@
 #ifndef SKY_CACHE_INPUT_H
 #define SKY_CACHE_INPUT_H
 
-#include "block_set.h"
 #include "cache_result.h"
 #include "cache_sim.h"
 #include "capture/event.h"
+#include "capture/requests.h"
 #include "hint_mode.h"
 #include "pipeline/pipeline.h"
 
@@ -24,33 +24,37 @@ struct held_request {
 
 struct cache_input {
 	enum granularity granularity;
-	struct hint_mode *modes; /* HINT_MODES_MAX of them; their caches are the caller's */
+	struct crew *crew;
+	struct hint_mode *modes; /* HINT_MODES_MAX of them; their consumers are the caller's */
 	size_t mode_count;
 	uint64_t requests;
-	struct block_set distinct;
-	bool counts_distinct; /* in this pass; the survey always does */
-	bool trace_hints;     /* the trace has some */
+	bool trace_hints; /* the trace has some */
+	bool objects;	  /* what is asked for are objects, not places on a disk */
 	struct held_request held;
 	struct timeline timeline;
 	struct pipeline_options pipeline_options;
 };
 
 /* 0, or -1 after saying what is wrong, as all that follow; fini may follow a failure. */
-int cache_input_init(struct cache_input *in, enum granularity granularity);
+int cache_input_init(struct cache_input *in, enum granularity granularity, struct crew *crew);
 void cache_input_fini(struct cache_input *in);
 
 /* Adds a kind of hints: "none", or a classifier's spec. */
 int cache_input_use(struct cache_input *in, const char *hints);
 
+/* Do all kinds of hints need nothing but requests? */
+bool cache_input_is_plain(const struct cache_input *in);
+
 /* Which events the survey and the simulation need. */
 uint32_t cache_input_survey_kinds(const struct cache_input *in);
 uint32_t cache_input_kinds(const struct cache_input *in);
 
-/* The pass before the simulation: counts distinct blocks, lets classifiers look ahead. */
+/* The pass before the simulation, if any: lets classifiers look ahead. */
 int cache_input_survey(struct cache_input *in, const struct event *events, size_t count);
 
-/* The simulation: batches in order, then the end. */
+/* The simulation: batches in order, of events or (if it is plain) requests, then the end. */
 int cache_input_take(struct cache_input *in, const struct event *events, size_t count);
+int cache_input_take_requests(struct cache_input *in, const struct request *requests, size_t count);
 int cache_input_finish(struct cache_input *in);
 
 #endif

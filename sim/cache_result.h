@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "cache_feed.h"
+#include "cache_run.h"
 #include "pipeline/pipeline.h"
 
 /* When contents were sampled: at most SAMPLES_MAX times, however long the trace. */

@@ -3,21 +3,10 @@
 #include <string.h>
 
 #include "cache_run.h"
+#include "common/component.h"
 #include "common/error.h"
-#include "undecided.h"
 
 #define BITS_PER_WORD 64
-
-int cache_run_init(struct cache_run *run, const char *spec, uint32_t capacity)
-{
-	memset(run, 0, sizeof(*run));
-	run->undecided_hits =
-		calloc(UNDECIDED_MAX / BITS_PER_WORD + 1, sizeof(*run->undecided_hits));
-	run->contents = calloc(SAMPLES_MAX, sizeof(*run->contents));
-	if (!run->undecided_hits || !run->contents)
-		return fail("out of memory for the results of \"%s\"", spec);
-	return cache_open(&run->cache, spec, capacity);
-}
 
 void cache_run_fini(struct cache_run *run)
 {
@@ -36,6 +25,11 @@ static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
 		run->undecided_hits[place / BITS_PER_WORD] &= ~bit;
 }
 
+uint64_t cache_run_bytes(const struct cache_run *run)
+{
+	return sizeof(*run) + SAMPLES_MAX * sizeof(*run->contents) + cache_bytes(&run->cache);
+}
+
 static bool is_hit(const uint64_t *hits, size_t i)
 {
 	return hits[i / 64] >> i % 64 & 1;
@@ -44,7 +38,13 @@ static bool is_hit(const uint64_t *hits, size_t i)
 static void run_references(struct cache_run *run, const struct batch *batch, size_t begin,
 			   size_t end)
 {
-	const struct cache_batch part = {.count = end - begin, .ref = &batch->ref[begin]};
+	const struct cache_batch part = {
+		.count = end - begin,
+		.ref = &batch->ref[begin],
+		.time_ns = &batch->time_ns[begin],
+		.next_use = batch->has_future ? &batch->next_use[begin] : NULL,
+		.first = batch->first + begin,
+	};
 	uint64_t hits[HIT_WORDS(BATCH_REFS)];
 
 	run->cache.model->access(run->cache.state, &part, hits);
@@ -90,14 +90,23 @@ static void edit_sample(struct cache_run *run, const struct edit *edit)
 	run->contents[edit->sample][CLASS_COUNT] = blocks[CLASS_UNDECIDED];
 }
 
+/* Keeps every second sample of the contents. */
+static void edit_thin_out(struct cache_run *run, const struct edit *edit)
+{
+	for (size_t i = 1; 2 * i < SAMPLES_MAX; i++)
+		memcpy(run->contents[i], run->contents[2 * i], sizeof(*run->contents));
+}
+
 static void (*const edits[])(struct cache_run *run, const struct edit *edit) = {
 	[EDIT_REMOVE] = edit_remove,
 	[EDIT_DECIDE] = edit_decide,
 	[EDIT_SAMPLE] = edit_sample,
+	[EDIT_THIN_OUT] = edit_thin_out,
 };
 
-void cache_run_batch(struct cache_run *run, const struct batch *batch)
+static void take(struct consumer *consumer, const struct batch *batch)
 {
+	struct cache_run *run = container_of(consumer, struct cache_run, consumer);
 	size_t begin = 0;
 
 	for (size_t i = 0; i < batch->edits; i++) {
@@ -112,8 +121,16 @@ void cache_run_batch(struct cache_run *run, const struct batch *batch)
 		run_references(run, batch, begin, batch->refs);
 }
 
-void cache_run_thin_out(struct cache_run *run)
+int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *spec,
+		   uint32_t capacity)
 {
-	for (size_t i = 1; 2 * i < SAMPLES_MAX; i++)
-		memcpy(run->contents[i], run->contents[2 * i], sizeof(*run->contents));
+	memset(run, 0, sizeof(*run));
+	run->undecided_hits =
+		calloc(UNDECIDED_MAX / BITS_PER_WORD + 1, sizeof(*run->undecided_hits));
+	run->contents = calloc(SAMPLES_MAX, sizeof(*run->contents));
+	if (!run->undecided_hits || !run->contents)
+		return fail("out of memory for the results of \"%s\"", spec);
+	if (cache_open(&run->cache, spec, capacity))
+		return -1;
+	return feed_add_consumer(feed, &run->consumer, take);
 }

@@ -2,22 +2,30 @@
 /*
  * Untimed cache simulation: one pass over a trace feeds every cache.
  *
- *   events -> cache_input -> a feed a hint mode -> its caches -> results
+ *   requests or events -> cache_input -> a feed a hint mode -> its caches -> results
  *
- * A second pass goes before it where sizes are a percentage of the distinct
- * blocks, or where truth is asked for (how large files were).
+ * Where nobody asks for hints only requests are read. A pass goes before it where sizes
+ * are a percentage of the distinct blocks, where a policy knows the future, or
+ * where hints need to look ahead (truth: how large files were).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cache_input.h"
 #include "cache_result.h"
+#include "cache_run.h"
 #include "cache_sim.h"
+#include "capture/import/import.h"
+#include "capture/requests.h"
 #include "capture/source.h"
+#include "census.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "common/progress.h"
 #include "common/size.h"
+#include "memory_limit.h"
 
 /* How far a trace is searched for evidence where no hints are asked for. */
 #define PROBE_EVENTS 65536u
@@ -25,18 +33,36 @@ enum probe { PROBE_FOUND = 1, PROBE_ENDED };
 
 struct simulation {
 	const struct cache_sim_options *options;
+	const struct importer *importer;   /* NULL: a trace of Sky */
 	const char *hints[HINT_MODES_MAX]; /* that are simulated, in the order of the results */
 	size_t hint_count;
 	uint64_t probed; /* events that were searched for evidence */
+	bool needs_percent, needs_future;
+	uint64_t predicted_bytes;
+	struct memory_limit memory;
+	struct crew *crew;
+	struct census census;
 	struct cache_input input;
+	struct cache_run *runs[HINT_MODES_MAX]; /* a mode's, in the order of caches, then sizes */
+	size_t run_count;			/* of a mode */
 };
+
+static struct source *open_events(const struct simulation *s, const char *path, uint32_t kinds)
+{
+	return s->importer ? import_open(s->importer, path) : trace_open(path, kinds);
+}
+
+static struct request_source *open_requests(const struct simulation *s, const char *path)
+{
+	return s->importer ? import_requests(s->importer, path) : trace_requests(path, s->crew);
+}
 
 /* Until take() returns something else than 0, which is then returned; -1 on failure. */
 static int for_each_batch(struct simulation *s, const char *path, uint32_t kinds, const char *label,
 			  int (*take)(struct simulation *, const struct event *, size_t))
 {
 	struct event events[BATCH_EVENTS];
-	struct source *source = trace_open(path, kinds);
+	struct source *source = open_events(s, path, kinds);
 	ssize_t count;
 	int rc = 0;
 
@@ -45,6 +71,8 @@ static int for_each_batch(struct simulation *s, const char *path, uint32_t kinds
 	progress_begin(label, source->total_bytes);
 	while ((count = source_read(source, events, BATCH_EVENTS)) > 0) {
 		rc = take(s, events, count);
+		if (!rc)
+			rc = memory_limit_check(&s->memory, count);
 		if (rc)
 			break;
 		progress_update(source->read_bytes);
@@ -54,9 +82,29 @@ static int for_each_batch(struct simulation *s, const char *path, uint32_t kinds
 	return count < 0 ? -1 : rc;
 }
 
-static int survey_batch(struct simulation *s, const struct event *events, size_t count)
+static int for_each_request(struct simulation *s, const char *path, struct cache_input *in,
+			    const char *label)
 {
-	return cache_input_survey(&s->input, events, count);
+	struct request_source *source = open_requests(s, path);
+	const struct request *requests;
+	ssize_t count;
+	int rc = 0;
+
+	if (!source)
+		return -1;
+	in->objects = source->objects;
+	if (in->objects && in->granularity != GRANULARITY_START)
+		rc = fail("%s has objects, not blocks: simulate it with --granularity start", path);
+	progress_begin(label, source->total_bytes);
+	while (!rc && (count = request_read(source, &requests)) != 0) {
+		rc = count < 0 ? -1 : cache_input_take_requests(in, requests, count);
+		if (!rc)
+			rc = memory_limit_check(&s->memory, count);
+		progress_update(source->read_bytes);
+	}
+	progress_end();
+	request_close(source);
+	return rc;
 }
 
 static int take_batch(struct simulation *s, const struct event *events, size_t count)
@@ -64,21 +112,54 @@ static int take_batch(struct simulation *s, const struct event *events, size_t c
 	return cache_input_take(&s->input, events, count);
 }
 
-/* The pass before. */
-static int survey(struct simulation *s, const char *path)
-{
-	if (!strcmp(path, "-"))
-		return fail("sizes in %% and the hints truth need the trace twice; standard "
-			    "input can be read once: `sky convert` makes a file of it");
-	return for_each_batch(s, path, cache_input_survey_kinds(&s->input), "counting blocks",
-			      survey_batch);
-}
-
 static int simulate(struct simulation *s, const char *path)
 {
-	if (for_each_batch(s, path, cache_input_kinds(&s->input), "simulating", take_batch))
+	int rc = cache_input_is_plain(&s->input)
+			 ? for_each_request(s, path, &s->input, "simulating")
+			 : for_each_batch(s, path, cache_input_kinds(&s->input), "simulating",
+					  take_batch);
+
+	if (rc || cache_input_finish(&s->input))
 		return -1;
-	return cache_input_finish(&s->input);
+	return census_check(&s->census);
+}
+
+/* The pass before: events for who looks ahead, references without hints for the census. */
+static int survey_events(struct simulation *s, const struct event *events, size_t count)
+{
+	return cache_input_survey(&s->input, events, count);
+}
+
+static int survey_references(struct simulation *s, const char *path)
+{
+	struct cache_input in;
+	int rc = cache_input_init(&in, s->options->granularity, s->crew);
+
+	if (!rc)
+		rc = cache_input_use(&in, HINTS_NONE);
+	if (!rc)
+		rc = census_count(&s->census, &in.modes[0].feed);
+	if (!rc && s->needs_future)
+		rc = census_foresee(&s->census, &in.modes[0].feed);
+	if (!rc)
+		rc = for_each_request(s, path, &in, "counting blocks");
+	if (!rc)
+		rc = cache_input_finish(&in);
+	cache_input_fini(&in);
+	return rc ? rc : census_check(&s->census);
+}
+
+static int survey(struct simulation *s, const char *path)
+{
+	uint32_t kinds = cache_input_survey_kinds(&s->input);
+
+	if (!strcmp(path, "-"))
+		return fail("sizes in %%, the hints truth and policies that know the future need "
+			    "the trace twice; standard input can be read once: `sky convert` makes "
+			    "a file of it");
+	if (kinds && for_each_batch(s, path, kinds, "looking ahead", survey_events))
+		return -1;
+	return survey_references(s, path);
 }
 
 /* How many blocks a size means, or 0 after saying what is wrong with it. */
@@ -103,7 +184,7 @@ static uint32_t entries_of(const struct simulation *s, const char *size)
 	if (capacity.unit == CAPACITY_BYTES)
 		entries /= CHUNK_BYTES;
 	if (capacity.unit == CAPACITY_PERCENT)
-		entries *= s->input.distinct.count / 100.0;
+		entries *= s->census.distinct.count / 100.0;
 	if (entries > CACHE_CAPACITY_MAX) {
 		fail("a cache of %s is too large: %u blocks are possible", size,
 		     CACHE_CAPACITY_MAX);
@@ -112,33 +193,62 @@ static uint32_t entries_of(const struct simulation *s, const char *size)
 	return entries < 1 ? 1 : (uint32_t)entries;
 }
 
-static bool needs_survey(const struct simulation *s)
+static int find_needs(struct simulation *s)
 {
 	const struct cache_sim_options *o = s->options;
+	struct cache cache;
 
 	for (size_t i = 0; i < o->size_count; i++)
-		if (strchr(o->sizes[i], '%'))
-			return true;
-	return cache_input_survey_kinds(&s->input) != KIND_BIT(EVENT_BLOCK);
+		s->needs_percent |= strchr(o->sizes[i], '%') != NULL;
+	for (size_t i = 0; i < o->cache_count; i++) {
+		if (cache_open(&cache, o->caches[i], 1))
+			return -1;
+		s->needs_future |= cache.model->needs_future;
+		cache_close(&cache);
+	}
+	return 0;
 }
 
-/* The runs of a mode, in the order of caches, then sizes. */
-static int make_runs(struct simulation *s, struct cache_feed *feed)
+static bool needs_survey(const struct simulation *s)
+{
+	return s->needs_percent || s->needs_future || cache_input_survey_kinds(&s->input);
+}
+
+/* The runs of a mode. */
+static int make_runs(struct simulation *s, size_t mode)
 {
 	const struct cache_sim_options *o = s->options;
+	struct cache_feed *feed = &s->input.modes[mode].feed;
+	struct cache_run *run;
 
-	feed->runs = calloc(o->cache_count * o->size_count, sizeof(*feed->runs));
-	if (!feed->runs)
+	s->runs[mode] = run = calloc(s->run_count, sizeof(*run));
+	if (!run)
 		return fail("out of memory for the caches");
+	if (s->needs_future)
+		feed->future = &s->census.future;
 	for (size_t cache = 0; cache < o->cache_count; cache++)
 		for (size_t size = 0; size < o->size_count; size++) {
 			uint32_t entries = entries_of(s, o->sizes[size]);
-			struct cache_run *run = &feed->runs[feed->run_count++];
 
-			if (!entries || cache_run_init(run, o->caches[cache], entries))
+			if (!entries || cache_run_init(run++, feed, o->caches[cache], entries))
 				return -1;
 		}
 	return 0;
+}
+
+/* What the run will take, known before it begins, and whether it may. */
+static int predict_memory(struct simulation *s)
+{
+	uint64_t bytes = census_bytes(&s->census) + s->input.mode_count * feed_bytes();
+	size_t fit = 0, all = s->run_count * s->input.mode_count;
+
+	for (size_t i = 0; i < all; i++) {
+		bytes +=
+			cache_run_bytes(&s->runs[i % s->input.mode_count][i / s->input.mode_count]);
+		fit += bytes <= s->memory.limit_bytes;
+	}
+	s->predicted_bytes = bytes;
+	return memory_limit_predict(&s->memory, bytes, fit, all);
 }
 
 /* Does one of the trace's first events say what requests are? Calls, checksums and hints do. */
@@ -193,37 +303,65 @@ static int choose_modes(struct simulation *s, const char *path)
 	return 0;
 }
 
-static int prepare(struct simulation *s, const char *path)
+static int find_format(struct simulation *s)
 {
-	if (cache_input_init(&s->input, s->options->granularity) || choose_modes(s, path))
-		return -1;
-	s->input.counts_distinct = !needs_survey(s);
-	if (!s->input.counts_distinct && survey(s, path))
-		return -1;
-	for (size_t i = 0; i < s->input.mode_count; i++)
-		if (make_runs(s, &s->input.modes[i].feed))
-			return -1;
+	const struct component *found;
+
+	if (!s->options->format)
+		return 0;
+	found = component_find("import", s->options->format);
+	if (!found)
+		return fail("there is no format \"%s\"; `sky list import` shows what there is",
+			    s->options->format);
+	s->importer = container_of(found, struct importer, head);
 	return 0;
 }
 
+static int make_census(struct simulation *s, const char *path)
+{
+	if (needs_survey(s))
+		return survey(s, path);
+	return census_count(&s->census, &s->input.modes[0].feed);
+}
+
+static int prepare(struct simulation *s, const char *path)
+{
+	const struct cache_sim_options *o = s->options;
+
+	s->crew = crew_new(o->threads ? o->threads : crew_processors());
+	if (!s->crew || find_format(s) || find_needs(s) ||
+	    memory_limit_init(&s->memory, o->memory_limit_bytes) || census_init(&s->census) ||
+	    cache_input_init(&s->input, o->granularity, s->crew) || choose_modes(s, path) ||
+	    make_census(s, path))
+		return -1;
+	s->run_count = o->cache_count * o->size_count;
+	for (size_t mode = 0; mode < s->input.mode_count; mode++)
+		if (make_runs(s, mode))
+			return -1;
+	return predict_memory(s);
+}
+
+/* The crew first: its jobs lie in what follows. */
 static void finish(struct simulation *s)
 {
-	for (size_t mode = 0; mode < s->input.mode_count; mode++) {
-		struct cache_feed *feed = &s->input.modes[mode].feed;
-
-		for (size_t i = 0; i < feed->run_count; i++)
-			cache_run_fini(&feed->runs[i]);
-		free(feed->runs);
+	if (s->crew)
+		crew_settle(s->crew);
+	crew_free(s->crew);
+	for (size_t mode = 0; mode < HINT_MODES_MAX; mode++) {
+		for (size_t i = 0; s->runs[mode] && i < s->run_count; i++)
+			cache_run_fini(&s->runs[mode][i]);
+		free(s->runs[mode]);
 	}
 	cache_input_fini(&s->input);
+	census_fini(&s->census);
 	free(s);
 }
 
-static json_t *run_result(const struct simulation *s, size_t cache, size_t size,
-			  const struct hint_mode *mode)
+static json_t *run_result(const struct simulation *s, size_t cache, size_t size, size_t i)
 {
 	const struct cache_sim_options *o = s->options;
-	bool known = !mode->classifier.ops || hint_mode_has_evidence(mode);
+	const struct hint_mode *mode = &s->input.modes[i];
+	bool known = hint_mode_is_plain(mode) || hint_mode_has_evidence(mode);
 	/* nobody asked for hints, and there are none */
 	bool plain = !o->hint_count && !known;
 	const struct result_facts facts = {
@@ -236,7 +374,7 @@ static json_t *run_result(const struct simulation *s, size_t cache, size_t size,
 		.pipeline = &s->input.pipeline_options,
 	};
 
-	return cache_result(&mode->feed.runs[cache * o->size_count + size], &facts);
+	return cache_result(&s->runs[i][cache * o->size_count + size], &facts);
 }
 
 static json_t *all_results(const struct simulation *s)
@@ -247,8 +385,7 @@ static json_t *all_results(const struct simulation *s)
 	for (size_t cache = 0; cache < o->cache_count; cache++)
 		for (size_t size = 0; size < o->size_count; size++)
 			for (size_t i = 0; i < s->input.mode_count; i++)
-				json_array_append_new(
-					list, run_result(s, cache, size, &s->input.modes[i]));
+				json_array_append_new(list, run_result(s, cache, size, i));
 	return list;
 }
 
@@ -279,6 +416,15 @@ static json_t *undecided_json(const struct simulation *s)
 			 (json_int_t)(mode ? undecided_dropped(mode->undecided) : 0));
 }
 
+/* Neither depends on the machine. */
+static json_t *memory_json(const struct simulation *s)
+{
+	json_int_t limit = s->options->memory_limit_bytes;
+
+	return json_pack("{s:I, s:o}", "predicted_bytes", (json_int_t)s->predicted_bytes,
+			 "limit_bytes", limit ? json_integer(limit) : json_null());
+}
+
 static json_t *report(const struct simulation *s, const char *path)
 {
 	static const char *const granularity_names[] = {"4k", "start"};
@@ -288,13 +434,14 @@ static json_t *report(const struct simulation *s, const char *path)
 
 	for (unsigned int tag = 0; tag < TAGS; tag++)
 		references += s->input.modes[0].feed.references[tag].references;
-	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?, s:o, s:o}", "trace",
+	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?, s:o, s:o, s:o}", "trace",
 			 text_json(path, strlen(path)), "granularity",
 			 granularity_names[s->options->granularity], "distinct_blocks",
-			 (json_int_t)s->input.distinct.count, "references", (json_int_t)references,
+			 (json_int_t)s->census.distinct.count, "references", (json_int_t)references,
 			 "requests", (json_int_t)s->input.requests, "miss_ratio",
 			 json_object_get(first, "miss_ratio"), "hint_source", hint_source(s),
-			 "undecided_chunks", undecided_json(s), "results", results);
+			 "undecided_chunks", undecided_json(s), "memory", memory_json(s), "results",
+			 results);
 }
 
 json_t *cache_simulate(const char *path, const struct cache_sim_options *options)

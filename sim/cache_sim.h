@@ -9,6 +9,7 @@
 #define SKY_CACHE_SIM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -35,6 +36,9 @@ struct cache_sim_options {
 	const char *const *hints;
 	size_t hint_count;
 	enum granularity granularity;
+	const char *format;   /* of another program's file: an importer's name; NULL = a trace */
+	unsigned int threads; /* 0 = as many as processors; results don't depend on it */
+	uint64_t memory_limit_bytes; /* 0 = what the machine has available */
 };
 
 /*

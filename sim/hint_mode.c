@@ -25,7 +25,7 @@ static void collect(void *context, const struct event *hints, size_t count)
 }
 
 int hint_mode_init(struct hint_mode *mode, const char *spec,
-		   const struct pipeline_options *pipeline)
+		   const struct pipeline_options *pipeline, struct crew *crew)
 {
 	const struct classifier_setup setup = {
 		.pipeline = *pipeline,
@@ -39,6 +39,8 @@ int hint_mode_init(struct hint_mode *mode, const char *spec,
 	mode->io_class = malloc(CLASSIFIER_CHUNKS_MAX + 2);
 	if (!mode->io_class)
 		return fail("out of memory for the hints \"%s\"", spec);
+	if (feed_init(&mode->feed, crew))
+		return -1;
 	if (!strcmp(spec, HINTS_NONE))
 		return 0;
 	if (classifier_open(&mode->classifier, spec, &setup))
@@ -51,6 +53,7 @@ int hint_mode_init(struct hint_mode *mode, const char *spec,
 
 void hint_mode_fini(struct hint_mode *mode)
 {
+	feed_fini(&mode->feed);
 	classifier_close(&mode->classifier);
 	undecided_free(mode->undecided);
 	free(mode->io_class);

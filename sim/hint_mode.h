@@ -7,6 +7,7 @@
 #define SKY_HINT_MODE_H
 
 #include "cache_feed.h"
+#include "cache_sim.h"
 #include "sim/classifier.h"
 #include "undecided.h"
 
@@ -24,7 +25,7 @@ struct hint_mode {
 
 /* All: 0, or -1 after saying what is wrong. fini may follow a failure. */
 int hint_mode_init(struct hint_mode *mode, const char *spec,
-		   const struct pipeline_options *pipeline);
+		   const struct pipeline_options *pipeline, struct crew *crew);
 void hint_mode_fini(struct hint_mode *mode);
 
 /* Which events it needs, and in a pass before (0: none). */
@@ -34,6 +35,12 @@ uint32_t hint_mode_survey_kinds(const struct hint_mode *mode);
 int hint_mode_survey(struct hint_mode *mode, const struct event *events, size_t count);
 int hint_mode_feed(struct hint_mode *mode, const struct event *events, size_t count);
 int hint_mode_finish(struct hint_mode *mode);
+
+/* Does nobody tell? Then its caches need only the requests. */
+static inline bool hint_mode_is_plain(const struct hint_mode *mode)
+{
+	return !mode->classifier.ops;
+}
 
 /* So far: does the trace say anything that these hints come from? */
 bool hint_mode_has_evidence(const struct hint_mode *mode);

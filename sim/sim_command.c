@@ -13,7 +13,9 @@
 #include "models/cache/cache_model.h"
 #include "sim/classifier.h"
 
-#define LIST_MAX 64
+#define LIST_MAX	    64
+#define THREADS_MAX	    1024
+#define OPTION_MEMORY_LIMIT 256
 
 struct arguments {
 	const char *trace;
@@ -93,6 +95,21 @@ static void set_granularity(struct arguments *a, const char *name, struct argp_s
 	a->options.granularity = granularity;
 }
 
+static void set_threads(struct arguments *a, const char *text, struct argp_state *state)
+{
+	uint64_t threads;
+
+	if (size_parse(text, &threads) || !threads || threads > THREADS_MAX)
+		argp_error(state, "\"%s\" is no number of threads from 1 to %d", text, THREADS_MAX);
+	a->options.threads = threads;
+}
+
+static void set_memory_limit(struct arguments *a, const char *text, struct argp_state *state)
+{
+	if (size_parse(text, &a->options.memory_limit_bytes) || !a->options.memory_limit_bytes)
+		argp_error(state, "\"%s\" is no amount of memory, as in 2G", text);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -112,6 +129,15 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'g':
 		set_granularity(a, argument, state);
+		return 0;
+	case 'f':
+		a->options.format = argument;
+		return 0;
+	case 't':
+		set_threads(a, argument, state);
+		return 0;
+	case OPTION_MEMORY_LIMIT:
+		set_memory_limit(a, argument, state);
 		return 0;
 	case 'j':
 		a->json = true;
@@ -149,6 +175,11 @@ static const struct argp_option options[] = {
 	{"granularity", 'g', "4k|start", 0,
 	 "requests are split into 4096-byte blocks (default), or known by their start sector alone",
 	 0},
+	{"format", 'f', "NAME", 0,
+	 "TRACE is another program's, read as it is: one of `sky list import`", 0},
+	{"threads", 't', "N", 0, "default: one a processor; the results are the same for any", 0},
+	{"memory-limit", OPTION_MEMORY_LIMIT, "SIZE", 0,
+	 "refuse what would take more (default: what the machine has available)", 0},
 	{"json", 'j', NULL, 0, "print one JSON object", 0},
 	{0},
 };

@@ -39,6 +39,14 @@ static const char *write_trace(const char *text)
 	return trace_path();
 }
 
+static void quiet(void)
+{
+	int null = open("/dev/null", O_WRONLY);
+
+	dup2(null, STDERR_FILENO);
+	close(null);
+}
+
 static json_t *run(const char *text, const char *cache, const char *size, const char *hints)
 {
 	const struct cache_sim_options options = {
@@ -282,6 +290,88 @@ Test(cache_sim, truth_gives_metadata_and_the_size_that_a_file_reaches)
 	json_decref(json);
 }
 
+/* A trace of all operations, with hints in time and late. */
+static const char *long_trace(void)
+{
+	char *text = malloc(1 << 21);
+	uint32_t random = 1;
+	size_t used = 0;
+
+	cr_assert_not_null(text);
+	for (int i = 0; i < 12000; i++) {
+		random = random * 1664525 + 1013904223;
+		used += sprintf(text + used, "%lld - - - block %c id=%d sector=%u count=%u\n",
+				i * 1000000ll, "RRRWWWWD"[random >> 29], i, (random >> 8) % 5000,
+				1 + (random >> 20) % 30);
+		if (random >> 30 & 1)
+			used += sprintf(text + used,
+					"%lld - - - hint data id=%d chunk=%u class=%u\n",
+					i * 1000000ll, i - (random >> 10 & 3), random >> 12 & 3,
+					random % 6);
+	}
+	write_trace(text);
+	free(text);
+	return trace_path();
+}
+
+Test(cache_sim, results_do_not_depend_on_the_number_of_threads)
+{
+	static const char *const caches[] = {"lru", "clock:bits=2", "sieve", "icache:base=lfu",
+					     "belady"};
+	static const char *const sizes[] = {"1", "100", "30%"};
+	static const char *const modes[] = {HINTS_NONE, "sky", "sequential"};
+	struct cache_sim_options options = {.caches = caches,
+					    .cache_count = 5,
+					    .sizes = sizes,
+					    .size_count = 3,
+					    .threads = 1};
+	const char *path = long_trace();
+
+	for (int mode_count = 1; mode_count <= 3; mode_count += 2) {
+		json_t *expected;
+
+		options.hints = modes;
+		options.hint_count = mode_count;
+		options.threads = 1;
+		expected = cache_simulate(path, &options);
+		cr_assert_not_null(expected);
+		for (unsigned int threads = 2; threads <= 7; threads++) {
+			json_t *json;
+
+			options.threads = threads;
+			json = cache_simulate(path, &options);
+			cr_expect(json_equal(json, expected), "%u threads", threads);
+			json_decref(json);
+		}
+		json_decref(expected);
+	}
+}
+
+Test(cache_sim, memory_is_predicted_and_kept_to_its_limit)
+{
+	static const char *const caches[] = {"lru", "icache"};
+	static const char *const sizes[] = {"1000", "1000000"};
+	struct cache_sim_options options = {.caches = caches,
+					    .cache_count = 2,
+					    .sizes = sizes,
+					    .size_count = 2,
+					    .memory_limit_bytes = 16 << 20};
+	json_t *json, *memory;
+
+	quiet();
+	cr_expect_null(cache_simulate(write_trace(two_reads), &options), "two of 30 MB each");
+	options.memory_limit_bytes = 1 << 20;
+	options.size_count = 1;
+	cr_expect_null(cache_simulate(trace_path(), &options), "not even the batches");
+	options.memory_limit_bytes = 2ull << 30;
+	json = cache_simulate(trace_path(), &options);
+	cr_assert_not_null(json);
+	memory = json_object_get(json, "memory");
+	cr_expect_eq(number(memory, "limit_bytes"), 2ll << 30);
+	cr_expect_gt(number(memory, "predicted_bytes"), 2 * 24 * 1000);
+	json_decref(json);
+}
+
 Test(cache_sim, many_caches_in_one_pass_are_as_each_alone)
 {
 	static const char *const caches[] = {"lru", "fifo", "icache"};
@@ -289,7 +379,13 @@ Test(cache_sim, many_caches_in_one_pass_are_as_each_alone)
 	static const char *const modes[] = {HINTS_NONE, "sky"};
 	char *text = malloc(1 << 20);
 	size_t used = 0, at = 0;
-	struct cache_sim_options all = {caches, 3, sizes, 4, modes, 2, GRANULARITY_4K};
+	struct cache_sim_options all = {.caches = caches,
+					.cache_count = 3,
+					.sizes = sizes,
+					.size_count = 4,
+					.hints = modes,
+					.hint_count = 2,
+					.threads = 3};
 	json_t *together, *alone;
 	uint32_t random = 1;
 
@@ -309,8 +405,13 @@ Test(cache_sim, many_caches_in_one_pass_are_as_each_alone)
 	for (int cache = 0; cache < 3; cache++)
 		for (int size = 0; size < 4; size++)
 			for (int mode = 0; mode < 2; mode++) {
-				struct cache_sim_options one = {&caches[cache], 1, &sizes[size],  1,
-								&modes[mode],	1, GRANULARITY_4K};
+				const struct cache_sim_options one = {.caches = &caches[cache],
+								      .cache_count = 1,
+								      .sizes = &sizes[size],
+								      .size_count = 1,
+								      .hints = &modes[mode],
+								      .hint_count = 1,
+								      .threads = 1};
 
 				alone = cache_simulate(trace_path(), &one);
 				cr_expect(json_equal(result(alone, 0), result(together, at++)),
@@ -348,14 +449,6 @@ Test(cache_sim, contents_add_up_and_times_rise)
 		     4999 * 3000000ll);
 	json_decref(json);
 	free(text);
-}
-
-static void quiet(void)
-{
-	int null = open("/dev/null", O_WRONLY);
-
-	dup2(null, STDERR_FILENO);
-	close(null);
 }
 
 Test(cache_sim, refuses_requests_that_no_disk_had, .init = quiet)
