@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "models/cache/cache_slots.h"
+#include "sim/future.h"
 #include "tests/bench/zipf.h"
 
 #define REFERENCES 20000000u
@@ -46,7 +47,23 @@ static struct block_ref *make_references(bool scans)
 	return ref;
 }
 
-static size_t run_batches(const struct cache *cache, const struct block_ref *ref)
+static uint64_t *make_future(const struct block_ref *ref)
+{
+	uint64_t *next = malloc(REFERENCES * sizeof(*next));
+	struct future future;
+
+	if (!next || future_init(&future))
+		exit(1);
+	for (size_t i = 0; i < REFERENCES; i++)
+		if (future_add(&future, ref[i].block))
+			exit(1);
+	future_next_uses(&future, 0, REFERENCES, next);
+	future_fini(&future);
+	return next;
+}
+
+static size_t run_batches(const struct cache *cache, const struct block_ref *ref,
+			  const uint64_t *next_use)
 {
 	static uint64_t hits_of[HIT_WORDS(BATCH)];
 	size_t hits = 0;
@@ -54,14 +71,17 @@ static size_t run_batches(const struct cache *cache, const struct block_ref *ref
 	for (size_t i = 0; i < REFERENCES; i += BATCH) {
 		size_t n = REFERENCES - i < BATCH ? REFERENCES - i : BATCH;
 
-		hits += cache->model->access(
-			cache->state, &(struct cache_batch){.count = n, .ref = ref + i}, hits_of);
+		const struct cache_batch batch = {
+			.count = n, .ref = ref + i, .next_use = next_use + i, .first = i};
+
+		hits += cache->model->access(cache->state, &batch, hits_of);
 	}
 	return hits;
 }
 
 /* M references/s. */
-static double rate_of(const char *spec, const struct block_ref *ref, double *miss_ratio)
+static double rate_of(const char *spec, const struct block_ref *ref, const uint64_t *next_use,
+		      double *miss_ratio)
 {
 	double best = 0;
 
@@ -73,7 +93,7 @@ static double rate_of(const char *spec, const struct block_ref *ref, double *mis
 		if (cache_open(&cache, spec, CAPACITY))
 			exit(1);
 		begin = now_s();
-		hits = run_batches(&cache, ref);
+		hits = run_batches(&cache, ref, next_use);
 		rate = REFERENCES / (now_s() - begin) / 1e6;
 		*miss_ratio = 1 - (double)hits / REFERENCES;
 		best = rate > best ? rate : best;
@@ -113,15 +133,17 @@ static double bare_rate(const struct block_ref *ref)
 static void bench(const char *label, bool scans, const char *const *specs, size_t count)
 {
 	struct block_ref *ref = make_references(scans);
+	uint64_t *next_use = make_future(ref);
 	double bare = bare_rate(ref), miss_ratio;
 
 	printf("%-6s %-24s %8.1f M/s\n", label, "(look-up alone)", bare);
 	for (size_t i = 0; i < count; i++) {
-		double rate = rate_of(specs[i], ref, &miss_ratio);
+		double rate = rate_of(specs[i], ref, next_use, &miss_ratio);
 
 		printf("%-6s %-24s %8.1f M/s  %5.2f of the look-up  miss ratio %.4f\n", label,
 		       specs[i], rate, rate / bare, miss_ratio);
 	}
+	free(next_use);
 	free(ref);
 }
 
