@@ -268,9 +268,10 @@ static int choose_hints(struct simulation *s, const char *path)
 {
 	uint32_t kinds = KIND_BIT(EVENT_ENTRY) | KIND_BIT(EVENT_EXIT) | KIND_BIT(EVENT_HINT) |
 			 KIND_BIT(EVENT_BLOCK) | KIND_BIT(EVENT_COMPLETE);
-	int rc = PROBE_FOUND;
+	/* other programs' traces have no evidence */
+	int rc = s->importer ? PROBE_ENDED : PROBE_FOUND;
 
-	if (strcmp(path, "-"))
+	if (!s->importer && strcmp(path, "-"))
 		rc = for_each_batch(s, path, kinds, "looking for evidence", probe_batch);
 	s->hints[s->hint_count++] = rc == PROBE_FOUND ? "sky" : HINTS_NONE;
 	return rc < 0 ? -1 : 0;

@@ -23,6 +23,7 @@
 #include "common/error.h"
 #include "common/load.h"
 #include "import.h"
+#include "mapped_file.h"
 
 #define NS_PER_US	  1000u
 /* What no request, disk or time of a real trace reaches: beyond it the units are wrong. */
@@ -33,6 +34,7 @@
 #define IN_FLIGHT_MAX	  (1u << 20)
 
 #define RECORD_BYTES_MAX 40
+#define READ_REQUESTS	 4096
 #define HEAD_ATTRIBUTES	 5
 #define TAIL_ATTRIBUTES	 2
 
@@ -193,6 +195,13 @@ static int decode(struct vscsi *v, const uint8_t *record, struct command *reques
 	return 1;
 }
 
+static int cut(const struct vscsi *v, uint64_t record, size_t bytes)
+{
+	return fail("%s is cut: record %" PRIu64 " has only %zu of %u bytes; get the whole file "
+		    "again, or cut that record off",
+		    v->path, record, bytes, v->layout->bytes);
+}
+
 /* Finds the next request; has_next says whether there is one. -1 after saying what is wrong. */
 static int advance(struct vscsi *v)
 {
@@ -210,9 +219,7 @@ static int advance(struct vscsi *v)
 		v->record++;
 		v->source.read_bytes += bytes;
 		if (bytes < v->layout->bytes)
-			return fail("%s is cut: record %" PRIu64 " has only %zu of %u bytes; "
-				    "get the whole file again, or cut that record off",
-				    v->path, v->record, bytes, v->layout->bytes);
+			return cut(v, v->record, bytes);
 		rc = decode(v, record, &v->next);
 	}
 	v->has_next = rc > 0;
@@ -429,6 +436,87 @@ static struct source *vscsi_open(const char *path)
 	return &v->source;
 }
 
+/* Requests alone, where the file lies; v reads them, but from memory. */
+struct vscsi_requests {
+	struct request_source source;
+	struct vscsi v;
+	struct mapped_file file;
+	struct request request[READ_REQUESTS];
+};
+
+static ssize_t vscsi_requests_read(struct request_source *source, const struct request **requests)
+{
+	struct vscsi_requests *r = container_of(source, struct vscsi_requests, source);
+	uint64_t records = source->count;
+	struct command command = {0};
+	size_t n = 0;
+
+	while (n < READ_REQUESTS && r->v.record < records) {
+		int rc = decode(&r->v, r->file.at + r->v.record++ * r->v.layout->bytes, &command);
+
+		if (rc < 0)
+			return -1;
+		if (rc)
+			r->request[n++] = (struct request){
+				.time_ns = command.time_ns,
+				.sector = command.sector,
+				.sectors = command.sectors,
+				.op = command.op,
+			};
+	}
+	source->read_bytes = r->v.record * r->v.layout->bytes;
+	*requests = r->request;
+	return n;
+}
+
+static void vscsi_requests_close(struct request_source *source)
+{
+	struct vscsi_requests *r = container_of(source, struct vscsi_requests, source);
+
+	mapped_file_close(&r->file);
+	free(r->v.path);
+	free(r);
+}
+
+static const struct request_source_ops requests_ops = {
+	.read = vscsi_requests_read,
+	.close = vscsi_requests_close,
+};
+
+static int map_file(struct vscsi_requests *r)
+{
+	size_t bytes, head;
+
+	if (mapped_file_open(&r->file, r->v.path))
+		return -1;
+	bytes = r->file.bytes;
+	head = bytes < IMPORT_HEAD_BYTES ? bytes : IMPORT_HEAD_BYTES;
+	r->v.layout = layout_of(r->file.at, head);
+	if (!r->v.layout)
+		return fail("%s is not a vscsi trace", r->v.path);
+	r->source.total_bytes = bytes;
+	r->source.count = bytes / r->v.layout->bytes;
+	if (bytes % r->v.layout->bytes)
+		return cut(&r->v, r->source.count + 1, bytes % r->v.layout->bytes);
+	return 0;
+}
+
+static struct request_source *vscsi_requests(const char *path)
+{
+	struct vscsi_requests *r = calloc(1, sizeof(*r));
+
+	if (!r || !(r->v.path = strdup(path))) {
+		fail("out of memory for %s", path);
+		free(r);
+		return NULL;
+	}
+	r->source.ops = &requests_ops;
+	if (!map_file(r))
+		return &r->source;
+	vscsi_requests_close(&r->source);
+	return NULL;
+}
+
 IMPORTER(vscsi){
 	.head =
 		{
@@ -441,4 +529,5 @@ IMPORTER(vscsi){
 		},
 	.recognise = vscsi_recognise,
 	.open = vscsi_open,
+	.requests = vscsi_requests,
 };

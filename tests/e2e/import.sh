@@ -61,6 +61,41 @@ fails "an empty file" "is empty" "$SKY" import vscsi "$T/empty" -o "$T/wrong.h5"
 "$SKY" sim "$T/v1.h5" --size 4 >/dev/full 2>/dev/null
 [ $? -eq 1 ] && ok "a full disk is a failure" || not_ok "a full disk is a failure" "another status"
 
+# objects FILE RECORDS: oracleGeneral records "seconds object bytes next" from stdin
+objects() {
+	python3 -c '
+import struct, sys
+for line in sys.stdin:
+    t, o, b, n = map(int, line.split())
+    sys.stdout.buffer.write(struct.pack("<IQIq", t, o, b, n))' >"$1"
+}
+objects "$T/o.oracle" <<'S'
+1 18446744073709551615 512 3
+1 7 4097 -1
+2 18446744073709551615 512 4
+3 9 0 -1
+3 18446744073709551615 512 -1
+S
+"$SKY" sim "$T/o.oracle" --format oracleGeneral --granularity start --cache lru --cache belady --size 1 --size 9 --json >"$T/o.json"
+got=$(jq -c '[.requests, .distinct_blocks, .results[0].bytes, (.results[].hits)]' "$T/o.json")
+[ "$got" = "[4,2,6144,1,2,1,2]" ] && ok "objects are simulated straight from the file" ||
+	not_ok "objects are simulated straight from the file" "$got"
+fails "objects have no blocks" "granularity start" "$SKY" sim "$T/o.oracle" --format oracleGeneral --size 9
+fails "object numbers that are no sectors" "simulate it as it is" \
+	"$SKY" import oracleGeneral "$T/o.oracle" -o "$T/wrong.h5"
+head -c 100 "$T/o.oracle" >"$T/cut.oracle"
+fails "a cut file of objects" "is cut" "$SKY" sim "$T/cut.oracle" -f oracleGeneral -g start --size 9
+objects "$T/back.oracle" <<'S'
+5 7 512 -1
+4 7 512 -1
+S
+fails "objects whose times fall" "not a" "$SKY" sim "$T/back.oracle" -f oracleGeneral -g start --size 9
+fails "objects said to be commands" "looks like oracleGeneral" "$SKY" sim "$T/o.oracle" -f vscsi --size 9
+printf '1 7 512 2\n2 8 512 -1\n3 7 512 -1\n' | objects "$T/small.oracle"
+check "objects are imported" "$SKY" import oracleGeneral "$T/small.oracle" -o "$T/small.h5"
+got=$("$SKY" sim "$T/small.h5" -g start --size 2 --json | jq -c '[.requests, .results[0].hits]')
+[ "$got" = "[3,1]" ] && ok "and give the same hits" || not_ok "and give the same hits" "$got"
+
 trace=${SKY_TRACES:-}/cloudPhysicsIO.vscsi
 if [ ! -r "$trace" ]; then
 	skip "figures of cloudPhysicsIO.vscsi" "SKY_TRACES names no folder with it"
