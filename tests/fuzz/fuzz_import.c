@@ -72,6 +72,27 @@ static bool reads_well(const struct importer *importer, const char *path)
 	return well;
 }
 
+/* Requests alone: each on a disk, unless they are for objects. */
+static bool requests_read_well(const struct importer *importer, const char *path)
+{
+	struct request_source *source = import_requests(importer, path);
+	const struct request *requests;
+	bool well = true;
+	ssize_t count;
+
+	while (source && (count = request_read(source, &requests)) > 0)
+		for (const struct request *r = requests; r < requests + count; r++)
+			well = well && r->op < BLOCK_OPS &&
+			       (source->objects || !sectors_beyond_any_disk(r->sector, r->sectors));
+	request_close(source);
+	return well;
+}
+
+static bool is_read_well(const struct importer *importer, const char *path)
+{
+	return reads_well(importer, path) && requests_read_well(importer, path);
+}
+
 static bool all_read_well(const uint8_t *bytes, size_t count)
 {
 	int fd = memfd_create("damaged", 0);
@@ -84,7 +105,7 @@ static bool all_read_well(const uint8_t *bytes, size_t count)
 	component_for_each (entry)
 		if (!strcmp((*entry)->kind, "import"))
 			well = well &&
-			       reads_well(container_of(*entry, struct importer, head), path);
+			       is_read_well(container_of(*entry, struct importer, head), path);
 	close(fd);
 	return well;
 }

@@ -320,11 +320,8 @@ Test(cache_sim, results_do_not_depend_on_the_number_of_threads)
 					     "belady"};
 	static const char *const sizes[] = {"1", "100", "30%"};
 	static const char *const modes[] = {HINTS_NONE, "sky", "sequential"};
-	struct cache_sim_options options = {.caches = caches,
-					    .cache_count = 5,
-					    .sizes = sizes,
-					    .size_count = 3,
-					    .threads = 1};
+	struct cache_sim_options options = {
+		.caches = caches, .cache_count = 5, .sizes = sizes, .size_count = 3, .threads = 1};
 	const char *path = long_trace();
 
 	for (int mode_count = 1; mode_count <= 3; mode_count += 2) {
