@@ -249,6 +249,17 @@ PREFETCHING void slots_expect(const struct cache_slots *s, uint32_t slot)
 	__builtin_prefetch(&s->slot[s->slot[slot].newer]);
 }
 
+/* The oldest of a list, of either kind, leaves or is forgotten; the next is expected to follow. */
+static inline uint32_t slots_release_oldest(struct cache_slots *s, uint32_t list)
+{
+	uint32_t slot = slots_oldest(s, list);
+
+	slots_unlink(s, slot);
+	slots_release(s, slot);
+	slots_expect(s, slots_oldest(s, list));
+	return slot;
+}
+
 /* How many references early a bucket and its first slot are fetched; measured. */
 #define FETCH_BUCKET_AHEAD 8
 #define FETCH_SLOT_AHEAD   4
