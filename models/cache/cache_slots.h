@@ -132,6 +132,14 @@ static inline uint32_t slots_take(struct cache_slots *s, const struct block_ref 
 	return slot;
 }
 
+/* The remembered block has come back into its slot. */
+static inline void slots_count_in(struct cache_slots *s, uint32_t slot, const struct block_ref *ref)
+{
+	s->slot[slot].io_class = ref->io_class;
+	slots_count(s, ref->io_class, 1);
+	s->used++;
+}
+
 /* The cached block has left; its slot stays. */
 static inline void slots_count_out(struct cache_slots *s, uint32_t slot)
 {
@@ -236,9 +244,7 @@ static inline void slots_remember(struct cache_slots *s, uint32_t list, uint32_t
 static inline void slots_return(struct cache_slots *s, uint32_t list, uint32_t slot,
 				const struct block_ref *ref)
 {
-	s->slot[slot].io_class = ref->io_class;
-	slots_count(s, ref->io_class, 1);
-	s->used++;
+	slots_count_in(s, slot, ref);
 	slots_move_newest(s, list, slot);
 }
 
