@@ -132,6 +132,14 @@ static inline uint32_t slots_take(struct cache_slots *s, const struct block_ref 
 	return slot;
 }
 
+/* The remembered block has come back into its slot. */
+static inline void slots_count_in(struct cache_slots *s, uint32_t slot, const struct block_ref *ref)
+{
+	s->slot[slot].io_class = ref->io_class;
+	slots_count(s, ref->io_class, 1);
+	s->used++;
+}
+
 /* The cached block has left; its slot stays. */
 static inline void slots_count_out(struct cache_slots *s, uint32_t slot)
 {
@@ -236,9 +244,7 @@ static inline void slots_remember(struct cache_slots *s, uint32_t list, uint32_t
 static inline void slots_return(struct cache_slots *s, uint32_t list, uint32_t slot,
 				const struct block_ref *ref)
 {
-	s->slot[slot].io_class = ref->io_class;
-	slots_count(s, ref->io_class, 1);
-	s->used++;
+	slots_count_in(s, slot, ref);
 	slots_move_newest(s, list, slot);
 }
 
@@ -289,8 +295,9 @@ PREFETCHING void slots_fetch_ahead(const struct cache_slots *s, const struct blo
  *		takes a given block, cached or remembered, off its list
  *
  * as static inline functions, which CACHE_SLOTS_POLICY() turns into loops without
- * calls. A model that does more for a reference than that writes its own NAME_access()
- * around NAME_access_one().
+ * calls. A model that fetches more than its slots writes CACHE_SLOTS_STEPS() and
+ * CACHE_SLOTS_LOOP() instead; one that does more for a reference than that writes its own
+ * NAME_access() around NAME_access_one().
  */
 #define CACHE_SLOTS_STEPS(name)                                                           \
 	static inline bool name##_access_one(struct name *m, const struct block_ref *ref) \
@@ -328,8 +335,11 @@ PREFETCHING void slots_fetch_ahead(const struct cache_slots *s, const struct blo
 		return true;                                                              \
 	}
 
-/* The loop over a batch, with what the next references touch fetched early. */
-#define CACHE_SLOTS_LOOP(name)                                                                 \
+/*
+ * The loop over a batch, with what the next references touch fetched early by
+ * fetch(m, &ref[i], how many are left from i on).
+ */
+#define CACHE_SLOTS_LOOP(name, fetch)                                                          \
 	static size_t name##_access(void *state, const struct cache_batch *b, uint64_t *hits)  \
 	{                                                                                      \
 		struct name *m = state;                                                        \
@@ -340,7 +350,7 @@ PREFETCHING void slots_fetch_ahead(const struct cache_slots *s, const struct blo
 			uint64_t word = 0;                                                     \
                                                                                                \
 			for (size_t i = begin; i < end; i++) {                                 \
-				slots_fetch_ahead(&m->slots, &b->ref[i], b->count - i);        \
+				fetch((const void *)m, &b->ref[i], b->count - i);              \
 				word |= (uint64_t)name##_access_one(m, &b->ref[i]) << i % 64;  \
 			}                                                                      \
 			hits[begin / 64] = word;                                               \
@@ -351,7 +361,7 @@ PREFETCHING void slots_fetch_ahead(const struct cache_slots *s, const struct blo
 
 #define CACHE_SLOTS_POLICY(name) \
 	CACHE_SLOTS_STEPS(name)  \
-	CACHE_SLOTS_LOOP(name)
+	CACHE_SLOTS_LOOP(name, slots_fetch_ahead)
 
 /*
  * The same for a policy that takes every block in and remembers none, which

@@ -20,6 +20,7 @@
 
 #define REFERENCE_BLOCKS  512
 #define REFERENCE_NUMBERS 8
+#define REFERENCE_TABLE	  2048
 
 struct reference_block {
 	uint64_t block;
@@ -36,6 +37,7 @@ struct reference {
 	uint32_t capacity;
 	uint64_t moment;		    /* reference_now() */
 	uint64_t number[REFERENCE_NUMBERS]; /* the policy's; all 0 at first */
+	uint64_t table[REFERENCE_TABLE];    /* the same, for those that count much */
 	uint32_t blocks;
 	struct reference_block at[REFERENCE_BLOCKS];
 };
