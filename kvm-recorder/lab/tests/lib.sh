@@ -53,7 +53,7 @@ load_modules() {
 		words=()
 		if [ "$module" = kvm ]; then
 			words=(${SKY_EXITS:+"sky_exits=$SKY_EXITS"})
-			[ -d /sys/module/lab_breakpoints ] || insmod "$SHARE/modules/lab-breakpoints.ko" || return 1
+			[ -d /sys/module/lab_qemu ] || insmod "$SHARE/modules/lab-qemu.ko" || return 1
 		fi
 		if [ -f "$SHARE/modules/$module.ko" ]; then insmod "$SHARE/modules/$module.ko" "${words[@]}"
 		else modprobe -d "$SHARE" "$module"; fi || return 1
