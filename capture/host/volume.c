@@ -163,6 +163,7 @@ int volume_begin(struct volume *volume, const char *folder)
 int volume_attach(struct volume *volume, struct disk *disk)
 {
 	char options[128];
+	struct stat st;
 	int file, rc;
 
 	/* the root is a file: the mount is the disk */
@@ -175,7 +176,15 @@ int volume_attach(struct volume *volume, struct disk *disk)
 	file = open(volume->disk, O_RDWR | O_CLOEXEC);
 	if (file < 0)
 		return fail_errno(errno, "cannot open the virtual disk at %s", volume->disk);
-	rc = loop_attach(&volume->loop, file, volume->disk, DISK_REQUEST_BYTES);
+	/*
+	 * Linux 6.1 gives a loop device the size that it has in memory, which is 0 for the root of
+	 * a FUSE file system until somebody asks for it.
+	 */
+	if (fstat(file, &st))
+		rc = fail_errno(errno, "cannot learn the size of the virtual disk at %s",
+				volume->disk);
+	else
+		rc = loop_attach(&volume->loop, file, volume->disk, DISK_REQUEST_BYTES);
 	close(file);
 	return rc;
 }

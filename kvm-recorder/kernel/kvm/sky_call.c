@@ -496,6 +496,7 @@ static void process_exits(struct sky_vcpu *sky, struct sky_process *process,
 	if (!last) {
 		process->threads -= !!process->threads;
 		sky_thread_gone(process, call->fs_base);
+		sky_insight_thread_gone(process, call->fs_base);
 	} else if (!--process->users) {
 		sky_process_end(sky, process, SKY_WHY_ENDED);
 	}
@@ -584,8 +585,10 @@ static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 	if (entry != SKY_ENTRY_BEGINS) {
 		sky_sync(sky);
 	} else if (process) {
-		if (sky_insight(sky, process, call))
+		if (sky_insight(sky, process, call)) {
 			entry = SKY_ENTRY_INSIGHT;
+			sky_sync(sky);
+		}
 	} else {
 		entry = sky_stranger_calls(sky, call);
 		sky_sync(sky);
@@ -639,6 +642,15 @@ static bool call_begins(struct sky_vcpu *sky, struct sky_call *call,
 		/* It returns with another thread pointer than it was made with. */
 		if (call->argument[0] == ARCH_SET_FS && call->argument[1] < BIT_ULL(47))
 			call->fs_base = call->argument[1];
+		break;
+	case SKY_RULE_CLOSE:
+		sky_insight_closed(process, call->argument[0], call->argument[0]);
+		break;
+	case SKY_RULE_CLOSE_RANGE:
+		sky_insight_closed(process, call->argument[0], call->argument[1]);
+		break;
+	case SKY_RULE_DUP2:
+		sky_insight_closed(process, call->argument[1], call->argument[1]);
 		break;
 	case SKY_RULE_MAP:
 		if (call->argument[3] & MAP_FIXED)
@@ -809,6 +821,15 @@ static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 resul
 		call->file->run_offset = SKY_OFFSET_UNKNOWN;
 }
 
+void sky_call_left(struct sky_vcpu *sky, struct sky_call *call, s64 result)
+{
+	const struct sky_gathered got = {};
+
+	if (!call->outside)
+		exit_record(sky, call, result, 0, SKY_WAY_SYSRET, &got);
+	sky_call_free(call);
+}
+
 static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 result, u64 flags,
 			   u16 way)
 {
@@ -883,6 +904,7 @@ enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 fl
 	struct sky_process *process, *owner;
 	struct sky_vm *vm = sky->vm;
 	struct sky_call *call = NULL;
+	s64 result;
 
 	mutex_lock(&vm->lock);
 	owner = sky_process_in(vm, sky_space_now(sky));
@@ -892,7 +914,12 @@ enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 fl
 		if (vm->debt_count)
 			sky_stranger_returns(sky, rip, stack);
 		process = sky_process_of(vm, owner->space, sky_fs_base(sky->vcpu));
-		call = call_returns(sky, process, rip, stack, &way, &to);
+		if (way != SKY_WAY_SYSRET)
+			call = sky_insight_interrupted(sky, process, stack, &result);
+		if (!call) {
+			call = call_returns(sky, process, rip, stack, &way, &to);
+			result = kvm_rax_read(sky->vcpu);
+		}
 	} else {
 		if (sky->watching && sky_first_return(sky, rip, stack))
 			to = SKY_RETURN_CALL;
@@ -904,6 +931,6 @@ enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 fl
 	mutex_unlock(&vm->lock);
 	if (!call)
 		return to;
-	call_tell_exit(sky, call, kvm_rax_read(sky->vcpu), flags, way);
+	call_tell_exit(sky, call, result, flags, way);
 	return SKY_RETURN_CALL;
 }

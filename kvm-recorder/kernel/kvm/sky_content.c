@@ -284,7 +284,7 @@ static void head_read(struct sky_vcpu *sky, struct sky_process *process,
 
 	content->head_address = insight->buffer;
 	content->head_bytes = result;
-	if (!insight->after)
+	if (!insight->at_return)
 		tell_chunk(sky, process, insight, insight->buffer, content->head, result);
 	if (content->copy) {
 		content->copy->target.sky = sky;
@@ -302,7 +302,7 @@ static void tail_read(struct sky_vcpu *sky, struct sky_process *process,
 
 	content->tail_address = insight->buffer + SKY_CHUNK_BYTES;
 	content->tail_bytes = result;
-	if (!insight->after)
+	if (!insight->at_return)
 		tell_chunk(sky, process, insight, content->tail_address, content->tail, result);
 	if (content->copy) {
 		content->copy->target.sky = sky;

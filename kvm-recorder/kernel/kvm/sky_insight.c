@@ -12,10 +12,10 @@
  * and none is put before restart_syscall. Where something is to be asked after a
  * call, its return is made the entry of an insight-call instead.
  *
- * A signal's handler may run before the thread is back, and its frame holds the
- * insight-call's registers: so nothing but the thread's coming back, whenever that
- * is, ends a sequence. Where monitoring ends before that, its registers are owed to it
- * (sky_select.c).
+ * A signal's handler may run before the thread is back: it is shown the call's own
+ * registers (sky_handler.c). Where that can't be done, nothing but the thread's coming back,
+ * whenever that is, ends a sequence. Where monitoring ends before that, its registers are
+ * owed to it (sky_select.c).
  *
  * Answers that are structures need memory: 8192 bytes that the first insight-call
  * of a program maps, once for each sequence that goes on at the same time. Nothing
@@ -42,7 +42,10 @@ MODULE_PARM_DESC(sky_insights, "Put insight-calls to monitored processes");
 
 /* The argument, from 0, that no question uses. */
 #define COOKIE 4
-#define NO_BUFFER (BIT(SKY_STEP_PID) | BIT(SKY_STEP_TID) | BIT(SKY_STEP_TOUCH))
+#define NO_BUFFER                                                                          \
+	(BIT(SKY_STEP_PID) | BIT(SKY_STEP_TID) | BIT(SKY_STEP_TOUCH) | BIT(SKY_STEP_CLOSE))
+/* Sequences before one call: what it takes is eight; an answer that couldn't be kept has no end. */
+#define ROUNDS_MAX 16
 /* A text may go on in the next page. */
 #define TOUCH_BYTES 8192
 
@@ -162,7 +165,6 @@ static bool take_stat(struct sky_vcpu *sky, struct sky_process *process,
 	return true;
 }
 
-/* The answer that the process has come back with; false: the sequence ends with it. */
 static bool take_answer(struct sky_vcpu *sky, struct sky_process *process,
 			struct sky_insight *insight, s64 result)
 {
@@ -247,6 +249,8 @@ static u32 wanted(struct sky_vcpu *sky, struct sky_process *process, struct sky_
 	/* A child of vfork() shares its parent's buffers: it is asked what needs none. */
 	if (!process->pid)
 		return BIT(SKY_STEP_PID) | (process->host ? 0 : BIT(SKY_STEP_TID));
+	if (call->content.own_fd >= 0) /* of a sequence that was left */
+		return BIT(SKY_STEP_CLOSE);
 	if (is_absent(sky, call, rule->path) || is_absent(sky, call, rule->path2))
 		return BIT(SKY_STEP_TOUCH);
 	if (process->host)
@@ -272,12 +276,17 @@ static u32 wanted(struct sky_vcpu *sky, struct sky_process *process, struct sky_
 	return sky_content_plan(sky, process, call);
 }
 
+static bool may_be_first(const struct sky_process *process, const struct sky_call *call)
+{
+	return READ_ONCE(insights) && !process->unasked && call->rule->kind != SKY_RULE_SIGRETURN &&
+	       call->number != 219 /* restart_syscall */ &&
+	       !(call->flags & (SKY_CALL_INT80 | SKY_CALL_COMPAT));
+}
+
 static bool may_ask(struct sky_vcpu *sky, const struct sky_process *process,
 		    const struct sky_call *call)
 {
-	if (!READ_ONCE(insights) || process->unasked || call->number == 219 /* restart_syscall */ ||
-	    call->flags & (SKY_CALL_INT80 | SKY_CALL_COMPAT) ||
-	    call->rule->kind == SKY_RULE_SIGRETURN)
+	if (!may_be_first(process, call))
 		return false;
 	if (!process->strict)
 		return true;
@@ -296,8 +305,16 @@ void sky_set_registers(struct kvm_vcpu *vcpu, u64 number, const u64 *argument)
 	kvm_r9_write(vcpu, argument[5]);
 }
 
+void sky_insight_set(struct sky_process *process, struct sky_insight *insight,
+		     enum sky_insight_state state)
+{
+	process->asks -= insight->state == SKY_INSIGHT_ASKS;
+	insight->state = state;
+	process->asks += state == SKY_INSIGHT_ASKS;
+}
+
 /* Puts the next question of the sequence. False: there is none left. */
-static bool ask_next(struct sky_vcpu *sky, struct sky_insight *insight)
+static bool ask_next(struct sky_vcpu *sky, struct sky_process *process, struct sky_insight *insight)
 {
 	struct sky_question question = {};
 
@@ -307,6 +324,7 @@ static bool ask_next(struct sky_vcpu *sky, struct sky_insight *insight)
 		if (put_question(sky, insight, &question)) {
 			question.argument[COOKIE] = insight->cookie;
 			sky_set_registers(sky->vcpu, question.number, question.argument);
+			sky_insight_set(process, insight, SKY_INSIGHT_ASKS);
 			sky_count(sky->vm, SKY_COUNT_insights);
 			return true;
 		}
@@ -322,6 +340,21 @@ static void sequence_failed(struct sky_process *process, struct sky_insight *ins
 	insight->steps = 0;
 }
 
+bool sky_insight_take(struct sky_vcpu *sky, struct sky_process *process,
+		      struct sky_insight *insight, s64 result)
+{
+	bool goes_on = take_answer(sky, process, insight, result);
+
+	if (!goes_on)
+		sequence_failed(process, insight);
+	return goes_on;
+}
+
+static bool waits(const struct sky_insight *insight)
+{
+	return insight->state == SKY_INSIGHT_ASKS || insight->state == SKY_INSIGHT_LEFT;
+}
+
 static bool is_at(const struct sky_insight *insight, u64 stack, u64 fs_base, u64 rip)
 {
 	return insight->stack == stack && insight->fs_base == fs_base && insight->rip == rip;
@@ -332,7 +365,7 @@ static bool is_at(const struct sky_insight *insight, u64 stack, u64 fs_base, u64
  * it has that one's registers. It may come late, out of a signal handler, or never.
  */
 static struct sky_insight *comes_back(struct sky_vcpu *sky, struct sky_process *process, u64 stack,
-				      u64 rip, bool after)
+				      u64 rip, bool at_return)
 {
 	u64 fs_base = sky_fs_base(sky->vcpu);
 	struct sky_insight *insight;
@@ -340,7 +373,7 @@ static struct sky_insight *comes_back(struct sky_vcpu *sky, struct sky_process *
 
 	for (i = 0; i < SKY_INSIGHTS; i++) {
 		insight = process->insight + i;
-		if (insight->state == SKY_INSIGHT_ASKS && !insight->after == !after &&
+		if (waits(insight) && insight->at_return == at_return &&
 		    is_at(insight, stack, fs_base, rip) &&
 		    kvm_r8_read(sky->vcpu) == insight->cookie)
 			return insight;
@@ -353,7 +386,7 @@ bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu
 	unsigned int i;
 
 	for (i = 0; i < SKY_INSIGHTS; i++)
-		if (process->insight[i].state == SKY_INSIGHT_ASKS && !process->insight[i].after &&
+		if (waits(process->insight + i) && !process->insight[i].at_return &&
 		    is_at(process->insight + i, cpu->stack, cpu->fs_base, rip))
 			return true;
 	return false;
@@ -364,13 +397,37 @@ static void give_back(struct sky_vcpu *sky, const struct sky_insight *insight)
 	sky_set_registers(sky->vcpu, insight->rax, insight->argument);
 }
 
+/* How well it can be spared; 0: not at all. */
+static unsigned int spare(const struct sky_insight *insight)
+{
+	if (insight->state == SKY_INSIGHT_FREE)
+		return 3;
+	if (insight->state == SKY_INSIGHT_PAUSES && insight->content.own_fd < 0)
+		return 2; /* what it knows so far will be asked again */
+	return insight->state == SKY_INSIGHT_LEFT && insight->content.own_fd < 0;
+}
+
+static void slot_release(struct sky_process *process, struct sky_insight *insight)
+{
+	sky_content_free(&insight->content);
+	if (insight->after)
+		sky_call_free(insight->after);
+	insight->after = NULL;
+	sky_insight_set(process, insight, SKY_INSIGHT_FREE);
+}
+
 static struct sky_insight *slot_free(struct sky_vcpu *sky, struct sky_process *process)
 {
+	struct sky_insight *best = process->insight;
 	unsigned int i;
 
-	for (i = 0; i < SKY_INSIGHTS; i++)
-		if (process->insight[i].state == SKY_INSIGHT_FREE)
-			return process->insight + i;
+	for (i = 1; i < SKY_INSIGHTS; i++)
+		if (spare(process->insight + i) > spare(best))
+			best = process->insight + i;
+	if (spare(best)) {
+		slot_release(process, best);
+		return best;
+	}
 	sky_count(sky->vm, SKY_COUNT_insights_busy);
 	return NULL;
 }
@@ -380,8 +437,9 @@ static void sequence_begin(struct sky_vcpu *sky, struct sky_insight *insight, u3
 {
 	struct kvm_vcpu *vcpu = sky->vcpu;
 
-	insight->state = SKY_INSIGHT_ASKS;
 	insight->seeks = false;
+	insight->resumes = false;
+	insight->frame = 0;
 	insight->cookie = get_random_u64();
 	insight->fs_base = sky_fs_base(vcpu);
 	insight->rax = kvm_rax_read(vcpu);
@@ -391,6 +449,8 @@ static void sequence_begin(struct sky_vcpu *sky, struct sky_insight *insight, u3
 	insight->argument[3] = kvm_r10_read(vcpu);
 	insight->argument[4] = kvm_r8_read(vcpu);
 	insight->argument[5] = kvm_r9_read(vcpu);
+	insight->rcx = kvm_rcx_read(vcpu);
+	insight->r11 = kvm_r11_read(vcpu);
 	insight->steps = steps;
 	if (!insight->buffer && steps & ~NO_BUFFER)
 		insight->steps |= BIT(SKY_STEP_BUFFER);
@@ -418,7 +478,7 @@ void sky_insight_done(struct sky_process *process, const struct sky_call *call)
 		if (process->insight[i].state == SKY_INSIGHT_HELD &&
 		    process->insight[i].stack == call->stack &&
 		    process->insight[i].fs_base == call->fs_base)
-			process->insight[i].state = SKY_INSIGHT_FREE;
+			sky_insight_set(process, process->insight + i, SKY_INSIGHT_FREE);
 }
 
 /* Puts all that is worth it; true: a question is put. */
@@ -432,6 +492,10 @@ static bool ask_all(struct sky_vcpu *sky, struct sky_process *process, struct sk
 		steps = wanted(sky, process, call, &fd);
 		if (!steps)
 			return false;
+		if (call->content.rounds++ >= ROUNDS_MAX) {
+			sky_count(sky->vm, SKY_COUNT_insights_given_up);
+			return false;
+		}
 		if (!*slot)
 			*slot = slot_free(sky, process);
 		if (!*slot)
@@ -439,9 +503,9 @@ static bool ask_all(struct sky_vcpu *sky, struct sky_process *process, struct sk
 		(*slot)->stack = call->stack;
 		(*slot)->rip = call->rip;
 		(*slot)->content = call->content;
-		(*slot)->after = NULL;
+		(*slot)->at_return = false;
 		sequence_begin(sky, *slot, steps, fd);
-		if (ask_next(sky, *slot))
+		if (ask_next(sky, process, *slot))
 			return true;
 		sequence_failed(process, *slot);
 		(*slot)->content.copy = NULL; /* it is the call's */
@@ -449,21 +513,39 @@ static bool ask_all(struct sky_vcpu *sky, struct sky_process *process, struct sk
 	return false;
 }
 
+/* The thread took its time: what was learnt before is not worth anything any more. */
+static void forget_left(struct sky_insight *insight, const struct sky_call *call)
+{
+	int own_fd = insight->content.own_fd;
+
+	insight->steps = 0;
+	sky_content_free(&insight->content);
+	insight->content = call->content;
+	insight->content.own_fd = own_fd;
+}
+
 bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call)
 {
 	struct sky_insight *insight = comes_back(sky, process, call->stack, call->rip, false);
 
+	if (insight)
+		sky_insight_take(sky, process, insight, kvm_rax_read(sky->vcpu));
+	else
+		insight = sky_insight_resumes(sky, process, call);
 	if (insight) {
-		if (!take_answer(sky, process, insight, kvm_rax_read(sky->vcpu)))
-			sequence_failed(process, insight);
-		if (ask_next(sky, insight))
+		if (insight->state == SKY_INSIGHT_LEFT)
+			forget_left(insight, call);
+		if (ask_next(sky, process, insight))
 			return true;
 		sequence_ends(sky, insight, call);
+	} else {
+		sky_insights_over(sky, process, call,
+				  !process->strict && may_be_first(process, call));
 	}
 	if (ask_all(sky, process, call, &insight))
 		return true;
 	if (insight)
-		insight->state = SKY_INSIGHT_HELD;
+		sky_insight_set(process, insight, SKY_INSIGHT_HELD);
 	return false;
 }
 
@@ -482,15 +564,12 @@ bool sky_insight_after(struct sky_vcpu *sky, struct sky_process *process, struct
 	insight->stack = call->stack;
 	insight->rip = rip;
 	insight->content = call->content;
-	insight->after = call;
+	insight->at_return = true;
 	sequence_begin(sky, insight, steps, call->content.fd);
-	if (ask_next(sky, insight)) {
-		process->after++;
-		return true;
-	}
-	insight->after = NULL;
-	insight->state = SKY_INSIGHT_FREE;
-	return false;
+	if (!ask_next(sky, process, insight))
+		return false;
+	insight->after = call;
+	return true;
 }
 
 bool sky_insight_answered(struct sky_vcpu *sky, struct sky_process *process, u64 rip, u64 stack,
@@ -500,17 +579,27 @@ bool sky_insight_answered(struct sky_vcpu *sky, struct sky_process *process, u64
 
 	if (!insight)
 		return false;
-	if (!take_answer(sky, process, insight, kvm_rax_read(sky->vcpu)))
-		sequence_failed(process, insight);
-	if (may_ask && ask_next(sky, insight))
+	if (insight->state == SKY_INSIGHT_LEFT) { /* its call was told of by then */
+		give_back(sky, insight);
+		sky_insight_set(process, insight, SKY_INSIGHT_FREE);
+		return false;
+	}
+	sky_insight_take(sky, process, insight, kvm_rax_read(sky->vcpu));
+	if (may_ask && ask_next(sky, process, insight))
 		return true;
 	give_back(sky, insight);
-	*call = insight->after;
-	(*call)->content = insight->content;
-	insight->after = NULL;
-	insight->state = SKY_INSIGHT_HELD;
-	process->after--;
+	*call = sky_insight_kept(process, insight);
 	return false;
+}
+
+struct sky_call *sky_insight_kept(struct sky_process *process, struct sky_insight *insight)
+{
+	struct sky_call *call = insight->after;
+
+	call->content = insight->content;
+	insight->after = NULL;
+	sky_insight_set(process, insight, SKY_INSIGHT_HELD);
+	return call;
 }
 
 void sky_insight_unmapped(struct sky_process *process, u64 address, u64 bytes)
@@ -525,6 +614,39 @@ void sky_insight_unmapped(struct sky_process *process, u64 address, u64 bytes)
 	}
 }
 
+void sky_insight_closed(struct sky_process *process, u32 first, u32 last)
+{
+	struct sky_content *content;
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++) {
+		content = &process->insight[i].content;
+		if (content->own_fd >= 0 && content->own_fd >= first && content->own_fd <= last)
+			content->own_fd = -1;
+	}
+}
+
+bool sky_insights_wait(const struct sky_process *process)
+{
+	const struct sky_process *guest;
+
+	if (process->asks)
+		return true;
+	list_for_each_entry(guest, &process->guests, of_host)
+		if (sky_insights_wait(guest))
+			return true;
+	return false;
+}
+
+void sky_insight_thread_gone(struct sky_process *process, u64 fs_base)
+{
+	unsigned int i;
+
+	for (i = 0; i < SKY_INSIGHTS; i++)
+		if (process->insight[i].fs_base == fs_base)
+			slot_release(process, process->insight + i);
+}
+
 void sky_insight_buffers(struct sky_process *child, const struct sky_process *parent)
 {
 	unsigned int i;
@@ -535,15 +657,10 @@ void sky_insight_buffers(struct sky_process *child, const struct sky_process *pa
 
 void sky_insights_free(struct sky_process *process)
 {
-	struct sky_insight *insight;
 	unsigned int i;
 
 	for (i = 0; i < SKY_INSIGHTS; i++) {
-		insight = process->insight + i;
-		sky_content_free(&insight->content);
-		if (insight->after)
-			sky_call_free(insight->after);
-		*insight = (struct sky_insight){};
+		slot_release(process, process->insight + i);
+		process->insight[i] = (struct sky_insight){};
 	}
-	process->after = 0;
 }

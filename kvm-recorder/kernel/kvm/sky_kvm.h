@@ -80,6 +80,11 @@ enum sky_counter {
 	SKY_COUNT_insights,
 	SKY_COUNT_insights_refused, /* seccomp, or a tracer */
 	SKY_COUNT_insights_busy, /* other threads were being asked */
+	SKY_COUNT_insights_given_up, /* there was always more to ask before one call */
+	SKY_COUNT_insights_left, /* whose thread went on elsewhere */
+	SKY_COUNT_handlers, /* that began within insight-calls, and were shown the call's registers */
+	SKY_COUNT_handlers_unreached, /* ... were not: their frame was not in memory */
+	SKY_COUNT_descriptors_left, /* that insight-calls opened and none may close */
 	SKY_COUNT_neighbours, /* chunks read because a call covers them in part */
 	SKY_COUNT_neighbours_unread,
 	SKY_COUNT_copies, /* within the guest's kernel, whose data was read before */
@@ -182,6 +187,7 @@ struct sky_question {
  */
 struct sky_content {
 	bool planned;
+	u8 rounds; /* sequences of insight-calls before the call so far */
 	u64 touch; /* the page where a text begins that was not in memory */
 	int fd, own_fd; /* own_fd: the file once more, for reading; -1 */
 	u64 head, tail; /* the chunks' places in the file */
@@ -190,22 +196,31 @@ struct sky_content {
 	struct sky_copy *copy;
 };
 
-/*
- * A sequence of insight-calls: before a call of a thread, or (`after`) before that
- * returns.
- */
+enum sky_insight_state {
+	SKY_INSIGHT_FREE,
+	SKY_INSIGHT_ASKS, /* the thread has the registers of an insight-call */
+	SKY_INSIGHT_PAUSES, /* a handler runs in between; the thread has its own ones */
+	SKY_INSIGHT_LEFT, /* it has gone on elsewhere, as it seems, and may come back with those */
+	SKY_INSIGHT_HELD, /* all is asked, and the call is about to begin or to return */
+};
+
+/* A sequence of insight-calls: before a call of a thread, or before that returns. */
 struct sky_insight {
-	enum {SKY_INSIGHT_FREE, SKY_INSIGHT_ASKS, SKY_INSIGHT_HELD} state;
+	enum sky_insight_state state;
+	bool at_return;
+	bool resumes; /* the handler has returned */
 	bool seeks;
 	u64 cookie; /* in an argument that no question uses: these are its registers */
 	u64 stack, fs_base, rip; /* of the thread that is asked */
+	u64 frame; /* of the handler; 0: none */
 	u64 rax, argument[6]; /* of its own call */
+	u64 rcx, r11; /* which calls change */
 	u32 step, steps; /* put now; still to be put */
 	int fd;
 	u64 buffer; /* for answers; 0: none yet */
 	struct sky_insight_record record; /* what is known so far */
 	struct sky_content content;
-	struct sky_call *after;
+	struct sky_call *after; /* the call that is kept from returning */
 };
 
 /* A ring of completions in the process's memory: libaio's, or io_uring's with its requests. */
@@ -257,7 +272,7 @@ struct sky_process {
 	bool unasked; /* has no buffer for answers */
 	bool joined; /* it was under way when monitoring began: what it holds is not known */
 	bool locks; /* files, which lose that when a descriptor of theirs is closed */
-	u32 after; /* calls that an insight-call keeps from returning */
+	u32 asks; /* sequences of insight-calls whose thread is in one */
 	struct sky_insight insight[SKY_INSIGHTS];
 	struct xarray reads; /* asynchronous, by control block or user_data (sky_aio.c) */
 	u32 read_count;
@@ -538,11 +553,38 @@ bool sky_insight_answered(struct sky_vcpu *sky, struct sky_process *process, u64
 			  bool may_ask, struct sky_call **call);
 /* The program puts something else where a buffer may be. */
 void sky_insight_unmapped(struct sky_process *process, u64 address, u64 bytes);
+/* It closes these descriptors. */
+void sky_insight_closed(struct sky_process *process, u32 first, u32 last);
 /* A child has its parent's memory. */
 void sky_insight_buffers(struct sky_process *child, const struct sky_process *parent);
+/* Is a thread in an insight-call? */
+bool sky_insights_wait(const struct sky_process *process);
+/* A thread is gone. */
+void sky_insight_thread_gone(struct sky_process *process, u64 fs_base);
 void sky_insights_free(struct sky_process *process);
+/* What a thread came back with; false: the sequence ends with it. */
+bool sky_insight_take(struct sky_vcpu *sky, struct sky_process *process,
+		      struct sky_insight *insight, s64 result);
+void sky_insight_set(struct sky_process *process, struct sky_insight *insight,
+		     enum sky_insight_state state);
+/* The call that may return now. */
+struct sky_call *sky_insight_kept(struct sky_process *process, struct sky_insight *insight);
 void sky_tell_insight(struct sky_vcpu *sky, const struct sky_process *process,
 		      struct sky_insight *insight, u32 sums, u32 path);
+
+/* sky_handler.c; with vm->lock */
+/*
+ * A signal's handler begins, by that stack, maybe right after an insight-call: then it is
+ * shown what it would be shown without one. NULL, or the call that may return now, with *result.
+ */
+struct sky_call *sky_insight_interrupted(struct sky_vcpu *sky, struct sky_process *process,
+					 u64 stack, s64 *result);
+/* The sequence that a handler interrupted, where its thread is back; NULL. */
+struct sky_insight *sky_insight_resumes(struct sky_vcpu *sky, struct sky_process *process,
+					const struct sky_call *call);
+/* The thread makes another call: what it shows of sequences that were interrupted. */
+void sky_insights_over(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call,
+		       bool may_ask);
 
 /* sky_content.c; with vm->lock */
 /* What is to be asked before the call, as a set of steps; none: as far as it can be known. */
@@ -578,6 +620,8 @@ enum sky_return {
 
 /* The guest is about to be in user mode at rip. */
 enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 flags, u16 way);
+/* A call has returned with that result, and what it read is not known any more; frees it. */
+void sky_call_left(struct sky_vcpu *sky, struct sky_call *call, s64 result);
 /* Those under way of a process, and in its space, will not return; one may be left out. */
 void sky_calls_end(struct sky_vcpu *sky, struct sky_process *process, const struct sky_fork *but);
 /* The call that executed a program returns as that program's beginning. */

@@ -273,7 +273,11 @@ void sky_owe(struct sky_vm *vm, const struct sky_process *process)
 
 	for (i = 0; i < SKY_INSIGHTS; i++) {
 		insight = process->insight + i;
-		debt = insight->state == SKY_INSIGHT_ASKS ? debt_new(vm) : NULL;
+		if (insight->state == SKY_INSIGHT_PAUSES && insight->content.own_fd >= 0)
+			sky_count(vm, SKY_COUNT_descriptors_left);
+		if (insight->state != SKY_INSIGHT_ASKS && insight->state != SKY_INSIGHT_LEFT)
+			continue;
+		debt = debt_new(vm);
 		if (!debt)
 			continue;
 		debt->space = process->space;

@@ -8,6 +8,7 @@
  *	or is looked for		CR3 writes, on all its virtual CPUs
  *	... and its space is loaded	SYSCALL, SYSRET, `int 0x80`, on that virtual CPU
  *	... and has calls under way	IRET
+ *	... or insight-calls
  *	... or page faults in mapped files
  *	... and can write to mapped files	page faults
  *
@@ -177,7 +178,7 @@ void sky_sync(struct sky_vcpu *sky)
 		process = sky_process_in(vm, space);
 	}
 	under_way = sky->watching || sky->asking ||
-		    (process && (process->calls || process->after || process->faults));
+		    (process && (process->calls || process->faults || sky_insights_wait(process)));
 	set_monitoring(vm);
 	vendor->intercept_space(sky->vcpu, vm->monitoring);
 	watch(sky, process, under_way);
@@ -406,6 +407,11 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_insights] = "insights",
 	[SKY_COUNT_insights_refused] = "insights_refused",
 	[SKY_COUNT_insights_busy] = "insights_busy",
+	[SKY_COUNT_insights_given_up] = "insights_given_up",
+	[SKY_COUNT_insights_left] = "insights_left",
+	[SKY_COUNT_handlers] = "handlers",
+	[SKY_COUNT_handlers_unreached] = "handlers_unreached",
+	[SKY_COUNT_descriptors_left] = "descriptors_left",
 	[SKY_COUNT_neighbours] = "neighbours",
 	[SKY_COUNT_neighbours_unread] = "neighbours_unread",
 	[SKY_COUNT_copies] = "copies",

@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "../../guest/skyguest.h"
@@ -188,6 +190,56 @@ static void rain(char **paths)
 static void left(char **paths)
 {
 	under_signals(paths[0], O_DSYNC, 1500);
+}
+
+/* pwrite() whose places are known; what is at elsewhere gives -1 for it. */
+long place_call(int fd, const void *buffer, size_t bytes, off_t offset);
+extern const char place_syscall[], elsewhere[];
+__asm__(".text\n"
+	"place_call:\n"
+	"	mov %rcx, %r10; mov $18, %eax\n"
+	"place_syscall:\n"
+	"	syscall; ret\n"
+	"elsewhere:\n"
+	"	mov $-1, %rax; ret\n");
+
+static sigjmp_buf back;
+static volatile sig_atomic_t away;
+
+/* It has not made its call yet: maybe one of somebody else's. */
+static void go_away(int signal, siginfo_t *info, void *context)
+{
+	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	if (registers[REG_RIP] != (greg_t)place_syscall)
+		return;
+	away++;
+	if (away % 2)
+		siglongjmp(back, 1);
+	registers[REG_RIP] = (greg_t)elsewhere;
+}
+
+/* Threads that leave insight-calls where they are leave nothing behind. */
+static void jumps(char **paths)
+{
+	struct sigaction action = {.sa_sigaction = go_away, .sa_flags = SA_RESTART | SA_SIGINFO};
+	struct itimerval timer = {{0, 1500}, {0, 1500}};
+	int fd = open_or_die(paths[0], O_WRONLY);
+	char wrote[100];
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	for (volatile int i = 0; i < 1000 && away < 60; i++) {
+		fill(wrote, sizeof(wrote), i);
+		if (!sigsetjmp(back, 1) &&
+		    place_call(fd, wrote, sizeof(wrote), (i % 500) * (long)CHUNK + 10) == 0)
+			errx(1, "it wrote nothing");
+	}
+	timer = (struct itimerval){};
+	setitimer(ITIMER_REAL, &timer, NULL);
+	if (open_or_die("/dev/null", O_RDONLY) != fd + 1)
+		errx(1, "another descriptor is open");
+	misaligned(fd, 7000);
 }
 
 /* Calls of a class, and the same registers without the magic. */
@@ -395,7 +447,7 @@ static const struct {
 	void (*run)(char **paths);
 } kinds[] = {
 	{"parts", parts}, {"lines", lines}, {"locked", locked}, {"confined", confined},
-	{"pieces", pieces}, {"rain", rain}, {"copies", copies},
+	{"pieces", pieces}, {"rain", rain}, {"jumps", jumps}, {"copies", copies},
 	{"left", left}, {"classed", classed}, {"asynchronous", asynchronous}, {"uring", uring}, {"polled", polled},
 };
 

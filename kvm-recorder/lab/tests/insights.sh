@@ -13,7 +13,7 @@ make_disk 128M
 cat >"$T/work" <<'END'
 mount -t ext4 -o strictatime /dev/vda /mnt || exit 1
 head -c 2097152 /dev/urandom >/mnt/a
-for copy in parts lines locked confined pieces rain part asynchronous uring; do cp /mnt/a /mnt/$copy; done
+for copy in parts lines locked confined pieces rain jumps part asynchronous uring; do cp /mnt/a /mnt/$copy; done
 cp /mnt/pieces /tmp/pieces
 umount /mnt
 mount -t ext4 -o strictatime /dev/vda /mnt || exit 1
@@ -37,6 +37,7 @@ phase locked insights locked /mnt/locked
 phase confined insights confined /mnt/confined
 phase pieces insights pieces /mnt/pieces /tmp/pieces
 phase rain insights rain /mnt/rain
+phase jumps insights jumps /mnt/jumps
 phase copies insights copies /mnt/a /mnt/copied /mnt/part
 phase cp cp /mnt/a /mnt/cp
 cmp /mnt/a /mnt/copied && cmp /mnt/a /mnt/cp && echo "copies: alike"
@@ -76,7 +77,7 @@ classified() {
 
 mount -t debugfs none /sys/kernel/debug 2>/dev/null
 GUEST_SECONDS=700 check "a guest is recorded" recorded_with_counters i "$T/work"
-for phase in parts lines locked confined pieces rain copies cp asynchronous uring polled classed; do
+for phase in parts lines locked confined pieces rain jumps copies cp asynchronous uring polled classed; do
 	holds "all goes as without a recorder: $phase" "$(said $phase) == 0"
 done
 holds "so it does where the recorder goes in the midst of it" "$(said left) == 0"
@@ -98,6 +99,12 @@ holds "where the kernel polls that is said" "$(classified .not_covered.processes
 holds "a class is that of its calls alone" "$(classified .pipeline.chunks_classed) == 32"
 holds "all paths are known" "$(counted texts_unread) == 0"
 holds "who must not be asked is not" "$(counted insights_refused) > 0"
+holds "handlers within insight-calls are shown the call's own registers" \
+	"$(counted handlers) > 60 && $(counted handlers_unreached) == 0"
+holds "threads leave insight-calls" "$(counted insights_left) > 20"
+holds "... and keep no place" "$(counted insights_busy) == 0"
+holds "... and no descriptor" "$(counted descriptors_left) == 0"
+holds "questions have an end" "$(counted insights_given_up) == 0"
 echo "counters: $(tr '\n' ',' <"$T/counters")"
 remove_disk
 check "the modules can be unloaded" rmmod kvm-amd kvm dm-sky sky

@@ -36,6 +36,18 @@ __asm__(".text\n"
 	"after_call:\n"
 	"	ret\n");
 
+/* One of 100 bytes at an offset, with known values in all that calls change or don't use. */
+long shown_call(long number, long file, char *buffer, long offset);
+extern const char shown_syscall[], after_shown[];
+__asm__(".text\n"
+	"shown_call:\n"
+	"	mov %rdi, %rax; mov %rsi, %rdi; mov %rdx, %rsi; mov %rcx, %r10; mov $100, %edx\n"
+	"	mov $0x8888, %r8d; mov $0x9999, %r9d; mov $0xcccc, %ecx; mov $0x1111, %r11d\n"
+	"shown_syscall:\n"
+	"	syscall\n"
+	"after_shown:\n"
+	"	ret\n");
+
 /* Makes two calls and a few other instructions with the trap flag set. */
 void stepped(void);
 extern const char step_begin[];
@@ -289,6 +301,57 @@ static void storm(void)
 	printf("storm: %d calls wrong\n", wrong);
 }
 
+/* --- what a handler sees of a call that is about to be made, or has returned */
+
+#define SHOWN_BYTES 100
+static char shown_data[SHOWN_BYTES];
+static volatile int shown_file, shown_at, shown_wrong;
+
+static int is_shown(const greg_t *registers)
+{
+	return registers[REG_RDI] == shown_file && registers[REG_RSI] == (greg_t)shown_data &&
+	       registers[REG_RDX] == SHOWN_BYTES && registers[REG_R10] == shown_at &&
+	       registers[REG_R8] == 0x8888 && registers[REG_R9] == 0x9999;
+}
+
+static void on_shown(int number, siginfo_t *info, void *context)
+{
+	const greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	storms++;
+	if (registers[REG_RIP] == (greg_t)shown_syscall)
+		shown_wrong +=
+			!is_shown(registers) || registers[REG_RCX] != 0xcccc ||
+			registers[REG_R11] != 0x1111 ||
+			(registers[REG_RAX] != SYS_pread64 && registers[REG_RAX] != SYS_pwrite64);
+	else if (registers[REG_RIP] == (greg_t)after_shown)
+		shown_wrong += !is_shown(registers) || registers[REG_RAX] != SHOWN_BYTES ||
+			       registers[REG_RCX] != (greg_t)after_shown;
+}
+
+/* Parts of chunks of a file: there is much to be asked before and after such calls. */
+static void shown(void)
+{
+	const struct itimerval often = {.it_value.tv_usec = 2000, .it_interval.tv_usec = 2000};
+	char path[] = "/tmp/shownXXXXXX";
+	int failed = 0;
+
+	shown_file = mkstemp(path);
+	unlink(path);
+	failed += ftruncate(shown_file, 1 << 20) != 0;
+	install(SIGALRM, on_shown, SA_RESTART);
+	storms = 0;
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < ITERATIONS || storms < ITERATIONS; i++) {
+		shown_at = i % 200 * 5000 + 10;
+		failed += shown_call(SYS_pwrite64, shown_file, shown_data, shown_at) != SHOWN_BYTES;
+		failed += shown_call(SYS_pread64, shown_file, shown_data, shown_at) != SHOWN_BYTES;
+	}
+	tick_off();
+	close(shown_file);
+	printf("shown: %d frames wrong, %d calls failed\n", shown_wrong, failed);
+}
+
 /* --- a program that steps itself */
 
 static volatile int steps;
@@ -366,6 +429,7 @@ int main(void)
 	jumps();
 	frames();
 	storm();
+	shown();
 	steps_of_itself();
 	dispatch();
 	return 0;
