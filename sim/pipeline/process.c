@@ -359,6 +359,16 @@ static bool lends_to(struct pipeline *p, uint32_t process, uint32_t borrower)
 	return borrower;
 }
 
+/* What a process that executes a program leaves may be another one's before the program begins. */
+static bool executes(struct pipeline *p, uint32_t process)
+{
+	uint32_t call = PROCESS_AT(p, process)->calls.first;
+
+	while (call && !call_executes(CALL_AT(p, call)->call))
+		call = CALL_AT(p, call)->of_process.next;
+	return call;
+}
+
 uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_event *fork)
 {
 	bool borrower = borrows(p, parent, fork);
@@ -366,6 +376,8 @@ uint32_t process_child(struct pipeline *p, uint32_t parent, const struct fork_ev
 
 	if (!fork->child_pid && !borrower)
 		child = in_space(p, fork->child_space);
+	if (child && PROCESS_AT(p, child)->pid && !fork->child_pid && executes(p, child))
+		child = 0;
 	if (child && lends_to(p, child, parent))
 		return 0; /* nobody is his own child's child */
 	if (child)
