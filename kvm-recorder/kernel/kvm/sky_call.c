@@ -181,6 +181,7 @@ static void call_remove(struct sky_vm *vm, struct sky_call *call)
 void sky_call_free(struct sky_call *call)
 {
 	sky_content_free(&call->content);
+	sky_file_unclaim(call);
 	sky_file_put(call->file);
 	kfree(call);
 }
@@ -572,6 +573,23 @@ static bool is_about_data(const struct sky_rule *rule)
 	       rule->kind == SKY_RULE_TRUNCATE;
 }
 
+/*
+ * Others may have written since its neighbours were read, or be about to: then only the
+ * chunks are known that it covers.
+ */
+static void place_found(struct sky_vcpu *sky, struct sky_call *call)
+{
+	struct sky_content *content = &call->content;
+
+	if (content->planned && content->offset != call->offset) {
+		content->head_bytes = -1;
+		content->tail_bytes = -1;
+	}
+	sky_file_claim(call, sky_call_bytes(sky, call));
+	if (call->beside)
+		sky_count(sky->vm, SKY_COUNT_writes_beside);
+}
+
 /* The tables before the guest's memory is read: whose call it is, and where its data goes. */
 static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 				   struct sky_file *file)
@@ -607,6 +625,8 @@ static enum sky_entry call_look_up(struct sky_vcpu *sky, struct sky_call *call,
 		call->file->references++;
 		*file = *call->file;
 		call->outside = file->outside && is_about_data(call->rule);
+		if (call->rule->writes)
+			place_found(sky, call);
 	}
 	mutex_unlock(&sky->vm->lock);
 	return entry;
@@ -813,8 +833,8 @@ static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 resul
 	sky_mapped_returned(sky, call, result);
 	if (is_32(call))
 		sky_files_doubt(call->process->files);
-	if (call->file && result > 0 && (rule->reads || rule->writes))
-		sky_file_moved(call->file, rule, call->argument, call->offset, result);
+	if (call->file && (rule->reads || rule->writes))
+		sky_file_moved(call, result);
 	/* Less was written than was hashed. */
 	if (call->file && rule->writes && call->offset != SKY_OFFSET_UNKNOWN &&
 	    (result < 0 || call->file->run_offset != call->offset + result))
@@ -886,6 +906,8 @@ static struct sky_call *call_returns(struct sky_vcpu *sky, struct sky_process *p
 	if (rip == call->rip) {
 		*way = SKY_WAY_RESTART;
 		sky_count(sky->vm, SKY_COUNT_restarts);
+		if (call->claimed)
+			sky_file_moved(call, 0);
 		sky_fork_end(sky, call, -EINTR); /* no child has begun */
 		return call;
 	}

@@ -48,7 +48,7 @@ static u64 argument_of(const struct sky_call *call, u8 number)
 	return number ? call->argument[number - 1] : 0;
 }
 
-static u64 bytes_of(struct sky_vcpu *sky, const struct sky_call *call)
+u64 sky_call_bytes(struct sky_vcpu *sky, const struct sky_call *call)
 {
 	u64 address = argument_of(call, call->rule->vector), bytes = 0, i;
 	u64 count = min_t(u64, argument_of(call, call->rule->vectors), SKY_LENGTHS_MAX);
@@ -184,8 +184,12 @@ u32 sky_content_plan(struct sky_vcpu *sky, struct sky_process *process, struct s
 	if (!is_covered(file))
 		return 0;
 	offset = sky_file_offset(file, rule, call->argument);
-	bytes = bytes_of(sky, call);
+	call->content.offset = offset;
+	bytes = sky_call_bytes(sky, call);
 	if (offset > S64_MAX - RW_BYTES_MAX || !bytes)
+		return 0;
+	/* What others are about to write there can't be read yet. */
+	if (file->claims && sky_by_position(rule, call->argument))
 		return 0;
 	steps = neighbours(&call->content, file, offset, offset + bytes);
 	if (!steps)

@@ -151,7 +151,7 @@ static void forget(struct sky_file *file)
 	file->run_offset = SKY_OFFSET_UNKNOWN;
 }
 
-void sky_file_told(struct sky_process *process, int fd, const struct sky_insight_record *record,
+bool sky_file_told(struct sky_process *process, int fd, const struct sky_insight_record *record,
 		   bool seeks)
 {
 	struct sky_file *file = sky_file_at(process, fd);
@@ -159,7 +159,7 @@ void sky_file_told(struct sky_process *process, int fd, const struct sky_insight
 	if (!file) {
 		file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
 		if (!file)
-			return;
+			return true;
 		file->references = 1;
 		file->asked = SKY_OFFSET_UNKNOWN;
 		forget(file);
@@ -167,10 +167,12 @@ void sky_file_told(struct sky_process *process, int fd, const struct sky_insight
 		file = sky_file_at(process, fd);
 	}
 	if (!file)
-		return;
+		return true;
+	if (file->told)
+		return false;
 	file->told = true;
 	if (!record)
-		return;
+		return true;
 	file->append = record->flags & O_APPEND;
 	file->flags = record->flags;
 	file->regular = seeks && S_ISREG(record->mode);
@@ -180,6 +182,7 @@ void sky_file_told(struct sky_process *process, int fd, const struct sky_insight
 	file->inode = record->inode;
 	file->position = seeks ? record->offset : SKY_OFFSET_UNKNOWN;
 	file->end = file->regular ? record->size : SKY_OFFSET_UNKNOWN;
+	return true;
 }
 
 void sky_file_named(struct sky_vm *vm, struct sky_process *process, int fd, const char *path,
@@ -234,8 +237,7 @@ static u64 open_flags(const struct sky_call *call)
 	return call->argument[call->number == 2 ? 1 : 2];
 }
 
-/* An offset of -1 asks for the position (preadv2, pwritev2). */
-static bool by_position(const struct sky_rule *rule, const u64 *argument)
+bool sky_by_position(const struct sky_rule *rule, const u64 *argument)
 {
 	return !rule->offset || argument[rule->offset - 1] == ~0ull;
 }
@@ -244,7 +246,7 @@ u64 sky_file_offset(const struct sky_file *file, const struct sky_rule *rule, co
 {
 	u64 offset;
 
-	if (!by_position(rule, argument)) {
+	if (!sky_by_position(rule, argument)) {
 		offset = argument[rule->offset - 1];
 		return (s64)offset < 0 ? SKY_OFFSET_UNKNOWN : offset;
 	}
@@ -253,16 +255,74 @@ u64 sky_file_offset(const struct sky_file *file, const struct sky_rule *rule, co
 	return rule->writes && file->append ? file->end : file->position;
 }
 
-void sky_file_moved(struct sky_file *file, const struct sky_rule *rule, const u64 *argument,
-		    u64 offset, u64 bytes)
+void sky_file_claim(struct sky_call *call, u64 bytes)
 {
-	u64 next = offset == SKY_OFFSET_UNKNOWN ? SKY_OFFSET_UNKNOWN : offset + bytes;
+	struct sky_file *file = call->file;
 
-	if (by_position(rule, argument))
+	if (!file || !call->rule->writes || !sky_by_position(call->rule, call->argument) ||
+	    call->offset > S64_MAX - bytes || !bytes)
+		return;
+	call->claimed = bytes;
+	call->beside = file->claims++;
+	call->claim = ++file->claims_ever;
+	file->position = call->offset + bytes;
+	if (file->end != SKY_OFFSET_UNKNOWN)
+		file->end = max(file->end, file->position);
+}
+
+static void claim_ends(struct sky_call *call)
+{
+	struct sky_file *file = call->file;
+
+	call->claimed = 0;
+	call->beside |= file->claims_ever != call->claim;
+	file->claims--;
+	if (call->beside)
+		file->run_offset = SKY_OFFSET_UNKNOWN;
+}
+
+/* What it didn't write of its claim moves those behind it forward. */
+static void claim_moved(struct sky_call *call, u64 bytes)
+{
+	struct sky_file *file = call->file;
+	u64 missing = call->claimed - min(call->claimed, bytes);
+	bool last = file->end == file->position;
+
+	claim_ends(call);
+	if (!missing || file->position == SKY_OFFSET_UNKNOWN || file->position < missing)
+		return;
+	file->position -= missing;
+	if (last)
+		file->end = file->position;
+}
+
+void sky_file_unclaim(struct sky_call *call)
+{
+	struct sky_file *file = call->file;
+
+	if (!call->claimed)
+		return;
+	claim_ends(call);
+	forget(file);
+	file->told = false;
+}
+
+void sky_file_moved(struct sky_call *call, s64 result)
+{
+	u64 offset = call->offset, next = offset == SKY_OFFSET_UNKNOWN ? offset : offset + result;
+	struct sky_file *file = call->file;
+
+	if (call->claimed) {
+		claim_moved(call, max_t(s64, result, 0));
+		return;
+	}
+	if (result <= 0)
+		return;
+	if (sky_by_position(call->rule, call->argument))
 		file->position = next;
 	/* Who reads beyond it sees that somebody else has written. */
 	if (file->end != SKY_OFFSET_UNKNOWN && next > file->end &&
-	    (rule->writes || next != SKY_OFFSET_UNKNOWN))
+	    (call->rule->writes || next != SKY_OFFSET_UNKNOWN))
 		file->end = next;
 }
 

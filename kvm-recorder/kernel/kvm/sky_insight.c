@@ -207,7 +207,8 @@ static bool take_answer(struct sky_vcpu *sky, struct sky_process *process,
 		return true;
 	case SKY_STEP_NAME:
 		bytes = take_name(sky, insight, result);
-		sky_file_told(process, insight->fd, &insight->record, insight->seeks);
+		if (!sky_file_told(process, insight->fd, &insight->record, insight->seeks))
+			return true;
 		sky_file_named(sky->vm, process, insight->fd, sky->path, bytes);
 		sky_tell_insight(sky, process, insight, 0, bytes);
 		return true;

@@ -87,6 +87,7 @@ enum sky_counter {
 	SKY_COUNT_descriptors_left, /* that insight-calls opened and none may close */
 	SKY_COUNT_neighbours, /* chunks read because a call covers them in part */
 	SKY_COUNT_neighbours_unread,
+	SKY_COUNT_writes_beside, /* to where a file stood or ended, at the same time as others */
 	SKY_COUNT_copies, /* within the guest's kernel, whose data was read before */
 	SKY_COUNT_copies_unread,
 	SKY_COUNT_strangers, /* address spaces whose program was read from their memory */
@@ -123,7 +124,8 @@ struct sky_file {
 	u32 mode; /* 0: not known */
 	u64 device, inode;
 	bool outside; /* it is known not to be one of those that are recorded */
-	u64 position, end; /* SKY_OFFSET_UNKNOWN */
+	u64 position, end; /* SKY_OFFSET_UNKNOWN; with what is claimed */
+	u32 claims, claims_ever; /* writes under way to where it stands, or ends; and begun */
 	u64 asked; /* the chunk that was read last because a read ended in it */
 	/* The chunk that the last call ended in: its checksum's state up to run_offset. */
 	u64 run_offset, run_state;
@@ -188,6 +190,7 @@ struct sky_question {
 struct sky_content {
 	bool planned;
 	u8 rounds; /* sequences of insight-calls before the call so far */
+	u64 offset; /* what was planned for */
 	u64 touch; /* the page where a text begins that was not in memory */
 	int fd, own_fd; /* own_fd: the file once more, for reading; -1 */
 	u64 head, tail; /* the chunks' places in the file */
@@ -325,6 +328,9 @@ struct sky_call {
 	struct sky_fork *fork;
 	const struct sky_rule *rule;
 	u64 offset; /* of its first byte in that file */
+	u64 claimed; /* bytes that it will write there; 0: it says itself where to */
+	u32 claim; /* its number among the file's */
+	bool beside; /* others were under way: who was first isn't certain */
 	struct sky_content content;
 	bool shortened; /* a copy */
 	bool has_rings; /* its process has */
@@ -523,14 +529,25 @@ void sky_file_put(struct sky_file *file);
 void sky_file_returned(struct sky_vm *vm, struct sky_process *process, const struct sky_call *call,
 		       s64 result);
 
+/* Not at an offset of its own, or at -1, which asks for the position, too (preadv2, pwritev2). */
+bool sky_by_position(const struct sky_rule *rule, const u64 *argument);
 /* Where the call's first byte goes or comes from; SKY_OFFSET_UNKNOWN. */
 u64 sky_file_offset(const struct sky_file *file, const struct sky_rule *rule, const u64 *argument);
-/* The call has moved `bytes` from there on. */
-void sky_file_moved(struct sky_file *file, const struct sky_rule *rule, const u64 *argument,
-		    u64 offset, u64 bytes);
+/*
+ * The call is about to write that many bytes where its file stands, or ends: what comes
+ * before it returns goes behind them.
+ */
+void sky_file_claim(struct sky_call *call, u64 bytes);
+/* The call has returned. */
+void sky_file_moved(struct sky_call *call, s64 result);
+/* The call will not return: nobody knows what it has written. */
+void sky_file_unclaim(struct sky_call *call);
 
-/* What insight-calls gave; NULL: they gave nothing. */
-void sky_file_told(struct sky_process *process, int fd, const struct sky_insight_record *record,
+/*
+ * What insight-calls gave; NULL: they gave nothing. False: another thread was told
+ * before, and may have written since.
+ */
+bool sky_file_told(struct sky_process *process, int fd, const struct sky_insight_record *record,
 		   bool seeks);
 /* Its full path, or what else its kernel calls it. */
 void sky_file_named(struct sky_vm *vm, struct sky_process *process, int fd, const char *path,
@@ -587,6 +604,8 @@ void sky_insights_over(struct sky_vcpu *sky, struct sky_process *process, struct
 		       bool may_ask);
 
 /* sky_content.c; with vm->lock */
+/* How many bytes the call is to move. */
+u64 sky_call_bytes(struct sky_vcpu *sky, const struct sky_call *call);
 /* What is to be asked before the call, as a set of steps; none: as far as it can be known. */
 u32 sky_content_plan(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
 /* ... before it returns. */

@@ -414,6 +414,7 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_descriptors_left] = "descriptors_left",
 	[SKY_COUNT_neighbours] = "neighbours",
 	[SKY_COUNT_neighbours_unread] = "neighbours_unread",
+	[SKY_COUNT_writes_beside] = "writes_beside",
 	[SKY_COUNT_copies] = "copies",
 	[SKY_COUNT_copies_unread] = "copies_unread",
 	[SKY_COUNT_strangers] = "strangers",
