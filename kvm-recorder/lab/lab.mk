@@ -25,6 +25,6 @@ lab-fuzz: lab-up
 # The trace for machines that can't run the lab: a mail server's eight threads on two virtual CPUs.
 lab-trace: lab-up
 	kvm-recorder/lab/check $(BUILD) accuracy
-	cp $(BUILD)/lab/share/results/threads.h5 tests/data/lab.h5
+	cp $(BUILD)/lab/share/results/iret.threads.h5 tests/data/lab.h5
 
 .PHONY: lab-up lab-shell lab-check lab-fuzz lab-trace
