@@ -8,7 +8,7 @@
 
 static const char *const abi_names[] = {"linux64", "freebsd64", NULL};
 static const char *const way_names[] = {"sysret", "iret", "breakpoint", "killed", "restart", NULL};
-static const char *const mapping_names[] = {"appears", "goes", "reused", NULL};
+static const char *const mapping_names[] = {"appears", "goes", "reused", "cleaned", NULL};
 const char *const block_op_names[] = {"R", "W", "F", "D", "Z", NULL};
 const char *const block_op_words[BLOCK_OPS] = {"read", "write", "flush", "discard", "zero"};
 const char *const block_flag_names[] = {"SYNC",	    "META",	 "PRIO",       "FUA",

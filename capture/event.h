@@ -106,7 +106,7 @@ enum marker {
 	MARKER_INNODB,
 };
 
-enum mapping_action { MAPPING_APPEARS, MAPPING_GOES, MAPPING_REUSED };
+enum mapping_action { MAPPING_APPEARS, MAPPING_GOES, MAPPING_REUSED, MAPPING_CLEANED };
 
 /* What a chunk on a disk is. */
 enum chunk_class {

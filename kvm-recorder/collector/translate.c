@@ -251,7 +251,7 @@ static const char *take_mapping(const struct sky_record *record, struct rest *re
 {
 	const struct sky_mapping_record *r = (const struct sky_mapping_record *)record;
 
-	if (r->action > MAPPING_REUSED)
+	if (r->action > MAPPING_CLEANED)
 		return "its action is unknown";
 	take_cpu(&r->cpu, event);
 	event->mapping = (struct mapping_event){

@@ -29,6 +29,12 @@
  */
 #define WRITTEN_WITHIN_NS (70 * 1000000000ull)
 
+/*
+ * What a kernel has made clean is submitted at once; but a virtual CPU that its host
+ * doesn't run may be in the midst of that.
+ */
+#define SUBMITTED_WITHIN_NS (2 * 1000000000ull)
+
 static uint32_t frame_find(struct pipeline *p, uint64_t number)
 {
 	uint32_t frame;
@@ -108,8 +114,10 @@ static void appears(struct pipeline *p, const struct event *event)
 		return;
 	}
 	f = FRAME_AT(p, frame);
-	if (f->file != file || f->index != index)
+	if (f->file != file || f->index != index) {
 		f->maps = 0;
+		f->written_ns = 0;
+	}
 	file_release(p, f->file);
 	f->file = file;
 	f->index = index;
@@ -125,6 +133,14 @@ static void goes(struct pipeline *p, uint32_t frame)
 	if (f->maps)
 		f->maps--;
 	f->left_ns = p->now_ns;
+}
+
+/* It was clean by then, but not long before: was it written already? */
+static bool is_written(struct pipeline *p, uint32_t frame)
+{
+	const struct frame *f = FRAME_AT(p, frame);
+
+	return f->written_ns && p->now_ns - f->written_ns < SUBMITTED_WITHIN_NS;
 }
 
 /* Where frames can't be seen: one page, by its checksum. */
@@ -152,9 +168,12 @@ void mapping_changed(struct pipeline *p, const struct event *event)
 		return;
 	}
 	frame = frame_find(p, mapping->frame);
-	if (frame && mapping->action == MAPPING_GOES)
+	if (!frame)
+		return;
+	if (mapping->action == MAPPING_GOES ||
+	    (mapping->action == MAPPING_CLEANED && !is_written(p, frame)))
 		goes(p, frame);
-	else if (frame)
+	else
 		lose_identity(p, frame);
 }
 
@@ -178,6 +197,7 @@ uint32_t frame_written(struct pipeline *p, uint64_t number)
 
 void frame_hinted(struct pipeline *p, uint32_t frame)
 {
+	FRAME_AT(p, frame)->written_ns = p->now_ns;
 	if (!FRAME_AT(p, frame)->maps)
 		lose_identity(p, frame);
 }

@@ -16,6 +16,7 @@ struct pipeline;
 struct frame {
 	uint64_t number, index; /* of the page in the file */
 	uint64_t left_ns;	/* when the last page table lost it */
+	uint64_t written_ns;	/* when the disk was given it last; 0: never */
 	struct link by_age;
 	uint32_t file;	/* 0: it is no page of a file, as far as is known */
 	uint32_t chunk; /* that the disk put there and that waits; 0: none */

@@ -307,7 +307,7 @@ static void make_mapping(struct world *w, struct event *e, unsigned thread)
 {
 	struct mapping_event *mapping = &e->mapping;
 
-	mapping->action = below(w, MAPPING_REUSED + 1);
+	mapping->action = below(w, MAPPING_CLEANED + 1);
 	mapping->frame = below(w, 16);
 	mapping->address = below(w, 16) * CHUNK_BYTES;
 	mapping->device = 1;

@@ -66,6 +66,7 @@ enum sky_counter {
 	SKY_COUNT_exit_idle, /* an instruction that needs no emulation any more */
 	SKY_COUNT_exit_fault, /* page faults of processes with shared mappings */
 	SKY_COUNT_faults_mapped, /* ... in one of these */
+	SKY_COUNT_faults_unseen, /* ... whose page was not there in the end: left to the looks */
 	SKY_COUNT_calls,
 	SKY_COUNT_returns,
 	SKY_COUNT_returns_split, /* on another virtual CPU than the entry */
@@ -108,6 +109,8 @@ enum sky_counter {
 	SKY_COUNT_pages_appeared, /* of mapped files */
 	SKY_COUNT_pages_gone,
 	SKY_COUNT_pages_refused,
+	SKY_COUNT_pages_moved, /* by the host, to another frame, while they were mapped */
+	SKY_COUNT_pages_unheld, /* dirty when they went, and may be moved before they are written */
 	SKY_COUNT_looks,
 	SKY_COUNT_records_lost,
 	SKY_COUNTERS
@@ -149,6 +152,7 @@ struct sky_area {
 	u64 index; /* of the file's page at `from` */
 	u64 next; /* where the look at its page tables goes on */
 	u32 sweep; /* how often that was through */
+	bool blind; /* not all of it could be seen this time */
 	bool shared; /* and may be written: what the process writes goes to the file */
 };
 
@@ -370,6 +374,8 @@ struct sky_vm {
 	struct list_head forks;
 	struct list_head areas; /* the one that is looked at next first */
 	unsigned int area_count, page_count;
+	struct list_head held; /* the oldest first */
+	unsigned int held_count;
 	struct hlist_head *pages_by_address, *pages_by_frame; /* NULL: no file was ever mapped */
 	struct delayed_work look;
 	u64 next_look_ns;

@@ -15,6 +15,11 @@
  *
  * Page faults are intercepted while a space is loaded that has a shared mapping
  * through which a file can be written. No page table is ever written to.
+ *
+ * The host may move a page of the guest's memory to another frame (huge pages,
+ * compaction). As long as a mapping shows it the next look tells; a dirty page that
+ * no mapping shows any more is held in its frame for as long as its guest may take to
+ * write it.
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
@@ -38,6 +43,17 @@
 #define TOP_SHIFT     39 /* of an address, at the top of four levels; five: */
 #define TOP_SHIFT_5   48
 #define LEVEL_SHIFT   9
+/*
+ * Linux writes what is dirty after 30 s, which it looks for every 5 s
+ * (dirty_expire_centisecs, dirty_writeback_centisecs); as much again for a busy disk. The
+ * pipeline takes a frame for its page as long (sim/pipeline/mapped.c).
+ */
+#define HOLD_NS	      (70ull * NSEC_PER_SEC)
+/*
+ * Linux makes a page clean first and submits the request then, and the virtual CPU may not
+ * be run for a while in between.
+ */
+#define CLEANED_NS    (2ull * NSEC_PER_SEC)
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
@@ -49,10 +65,19 @@ struct sky_page {
 	struct list_head of_area;
 	struct sky_area *area;
 	u64 number; /* of the page in the space */
+	u64 gfn; /* of the guest */
 	u64 frame; /* of the host */
 	u32 sweep; /* the last one that has seen it */
 	bool dirty; /* when it was seen last */
+	u64 dirty_ns; /* when it was seen so last; 0: never */
 	bool dirty_elsewhere; /* it went, dirty, from another mapping of the frame */
+};
+
+/* A frame that no mapping shows any more, but that is yet to be written to the disk. */
+struct sky_held {
+	struct list_head by_age;
+	struct page *page;
+	u64 since_ns;
 };
 
 /* A look at page tables: how much of them may still be read, and whether they are about to go. */
@@ -60,6 +85,7 @@ struct look {
 	struct sky_vcpu *sky;
 	u32 steps;
 	bool last;
+	bool blind; /* the host had a part of them, or of what they lead to, not at hand */
 };
 
 static bool tables_new(struct sky_vm *vm)
@@ -73,8 +99,32 @@ static bool tables_new(struct sky_vm *vm)
 	return vm->pages_by_address && vm->pages_by_frame;
 }
 
+static void release(struct sky_vm *vm, struct sky_held *held)
+{
+	list_del(&held->by_age);
+	put_page(held->page);
+	kfree(held);
+	vm->held_count--;
+}
+
+/* Those that have been written by now. */
+static void release_old(struct sky_vm *vm, u64 now_ns)
+{
+	struct sky_held *held, *next;
+
+	list_for_each_entry_safe(held, next, &vm->held, by_age) {
+		if (now_ns < held->since_ns + HOLD_NS)
+			return;
+		release(vm, held);
+	}
+}
+
 void sky_mapped_free(struct sky_vm *vm)
 {
+	struct sky_held *held, *next;
+
+	list_for_each_entry_safe(held, next, &vm->held, by_age)
+		release(vm, held);
 	kvfree(vm->pages_by_address);
 	kvfree(vm->pages_by_frame);
 }
@@ -109,24 +159,87 @@ static void page_free(struct sky_vm *vm, struct sky_page *page)
 	kfree(page);
 }
 
+static u64 index_of(const struct sky_page *page)
+{
+	return page->area->index + page->number - (page->area->from >> PAGE_SHIFT);
+}
+
+/* The same page of the same file, in the same place of the guest's memory; files may be unknown. */
+static bool is_same(const struct sky_page *one, const struct sky_page *other)
+{
+	const struct sky_area *a = one->area, *b = other->area;
+
+	if (one->gfn != other->gfn || index_of(one) != index_of(other))
+		return false;
+	return !a->inode || !b->inode || (a->inode == b->inode && a->device == b->device);
+}
+
 /* Numbers of the event model: enum mapping_action. */
-enum action { PAGE_APPEARS, PAGE_GOES, PAGE_REUSED };
+enum action { PAGE_APPEARS, PAGE_GOES, PAGE_REUSED, PAGE_CLEANED };
 
 static void tell(struct sky_vcpu *sky, const struct sky_page *page, enum action action)
 {
 	const struct sky_area *area = page->area;
-	u64 address = page->number << PAGE_SHIFT;
 	struct sky_mapping_record record = {
 		.cpu = {.space = area->process->space, .pid = area->process->pid},
 		.frame = page->frame,
-		.address = address,
+		.address = page->number << PAGE_SHIFT,
 		.device = area->device,
 		.inode = area->inode,
-		.index = area->index + ((address - area->from) >> PAGE_SHIFT),
+		.index = index_of(page),
 		.action = action,
 	};
 
 	sky_record_put(sky, SKY_RECORD_MAPPING, &record, sizeof(record), NULL, 0);
+}
+
+/* Where the host has it, with a reference; NULL: it isn't at hand. */
+static struct page *host_page(struct kvm_vcpu *vcpu, u64 gfn)
+{
+	unsigned long host = kvm_vcpu_gfn_to_hva(vcpu, gfn);
+	struct page *page;
+
+	if (kvm_is_error_hva(host) || get_user_pages_fast_only(host, 1, 0, &page) != 1)
+		return NULL;
+	return page;
+}
+
+/* The host's frame; 0 where it isn't at hand. */
+static u64 frame_of(struct kvm_vcpu *vcpu, u64 gfn)
+{
+	struct page *page = host_page(vcpu, gfn);
+	u64 frame;
+
+	if (!page)
+		return 0;
+	frame = page_to_pfn(page);
+	put_page(page);
+	return frame;
+}
+
+/* The guest's kernel has yet to write it, and nobody will look where it is. */
+static void hold(struct sky_vcpu *sky, const struct sky_page *goes)
+{
+	struct page *page = host_page(sky->vcpu, goes->gfn);
+	struct sky_vm *vm = sky->vm;
+	struct sky_held *held = NULL;
+
+	if (page && page_to_pfn(page) == goes->frame)
+		held = kmalloc(sizeof(*held), GFP_KERNEL_ACCOUNT);
+	if (!held) {
+		if (page)
+			put_page(page);
+		sky_count(vm, SKY_COUNT_pages_unheld);
+		return;
+	}
+	if (vm->held_count >= SKY_PAGES_MAX) {
+		release(vm, list_first_entry(&vm->held, struct sky_held, by_age));
+		sky_count(vm, SKY_COUNT_pages_unheld);
+	}
+	held->page = page;
+	held->since_ns = sky->begun_ns;
+	list_add_tail(&held->by_age, &vm->held);
+	vm->held_count++;
 }
 
 /*
@@ -138,21 +251,42 @@ static void page_goes(struct sky_vcpu *sky, struct sky_page *page)
 {
 	struct sky_vm *vm = sky->vm;
 	bool dirty = page->dirty || page->dirty_elsewhere, elsewhere = false;
+	bool cleaned = page->dirty_ns && sky_passed_ns(sky, page->dirty_ns) < CLEANED_NS;
 	struct sky_page *other;
 
 	hlist_for_each_entry(other, in_frame(vm, page->frame), by_frame) {
 		if (other == page || other->frame != page->frame)
 			continue;
 		other->dirty_elsewhere |= dirty;
+		other->dirty_ns = max(other->dirty_ns, page->dirty_ns);
 		elsewhere = true;
 	}
-	tell(sky, page, dirty || elsewhere ? PAGE_GOES : PAGE_REUSED);
+	tell(sky, page, dirty || elsewhere ? PAGE_GOES : cleaned ? PAGE_CLEANED : PAGE_REUSED);
+	if ((dirty || cleaned) && !elsewhere)
+		hold(sky, page);
 	sky_count(vm, SKY_COUNT_pages_gone);
 	page_free(vm, page);
 }
 
+/*
+ * What was seen in the frame before, and is not this page, has left it unseen: the guest or
+ * the host has put something else there.
+ */
+static void displace(struct sky_vm *vm, const struct sky_page *newer, u64 frame)
+{
+	struct sky_page *page;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(page, next, in_frame(vm, frame), by_frame) {
+		if (page->frame != frame || is_same(page, newer))
+			continue;
+		sky_count(vm, SKY_COUNT_pages_gone);
+		page_free(vm, page);
+	}
+}
+
 static struct sky_page *page_appears(struct sky_vcpu *sky, struct sky_area *area, u64 number,
-				     u64 frame)
+				     u64 gfn, u64 frame)
 {
 	struct sky_vm *vm = sky->vm;
 	struct sky_page *page = NULL;
@@ -165,7 +299,9 @@ static struct sky_page *page_appears(struct sky_vcpu *sky, struct sky_area *area
 	}
 	page->area = area;
 	page->number = number;
+	page->gfn = gfn;
 	page->frame = frame;
+	displace(vm, page, frame);
 	hlist_add_head(&page->by_address, at_address(vm, area->process, number));
 	hlist_add_head(&page->by_frame, in_frame(vm, frame));
 	list_add_tail(&page->of_area, &area->pages);
@@ -175,18 +311,16 @@ static struct sky_page *page_appears(struct sky_vcpu *sky, struct sky_area *area
 	return page;
 }
 
-/* The host's frame; 0 where it isn't in memory. */
-static u64 frame_of(struct kvm_vcpu *vcpu, u64 gfn)
+/* The host has put it elsewhere. */
+static void page_moves(struct sky_vcpu *sky, struct sky_page *page, u64 frame)
 {
-	unsigned long host = kvm_vcpu_gfn_to_hva(vcpu, gfn);
-	struct page *page;
-	u64 frame;
-
-	if (kvm_is_error_hva(host) || get_user_pages_fast_only(host, 1, 0, &page) != 1)
-		return 0;
-	frame = page_to_pfn(page);
-	put_page(page);
-	return frame;
+	sky_count(sky->vm, SKY_COUNT_pages_moved);
+	displace(sky->vm, page, frame);
+	tell(sky, page, PAGE_REUSED);
+	hlist_del(&page->by_frame);
+	page->frame = frame;
+	hlist_add_head(&page->by_frame, in_frame(sky->vm, frame));
+	tell(sky, page, PAGE_APPEARS);
 }
 
 /*
@@ -201,30 +335,42 @@ static void see(struct look *look, struct sky_area *area, u64 address, u64 entry
 		       (area->shared || !(entry & (_PAGE_RW | _PAGE_DIRTY)));
 	u64 frame = of_file ? frame_of(sky->vcpu, gfn) : 0;
 
-	if (page && page->frame != frame) {
+	/* The host is moving it, perhaps: where to, a later look will tell. */
+	if (of_file && !frame) {
+		look->blind = true;
+		return;
+	}
+	if (page && frame && page->gfn == gfn && page->frame != frame) {
+		page_moves(sky, page, frame);
+	} else if (page && page->frame != frame) {
 		page_goes(sky, page);
 		page = NULL;
 	}
 	if (!frame)
 		return;
 	if (!page)
-		page = page_appears(sky, area, address >> PAGE_SHIFT, frame);
+		page = page_appears(sky, area, address >> PAGE_SHIFT, gfn, frame);
 	if (!page)
 		return;
 	page->sweep = area->sweep;
 	/* What was cleaned a moment ago may still be on its way to the disk. */
-	if (entry & _PAGE_DIRTY)
+	if (entry & _PAGE_DIRTY) {
 		page->dirty = true;
-	else if (!look->last)
+		page->dirty_ns = sky->begun_ns;
+	} else if (!look->last) {
 		page->dirty = false;
+	}
 }
 
 static bool read_entries(struct look *look, u64 table, u64 index, u64 *entries, u32 count)
 {
 	look->steps -= min_t(u32, look->steps, TABLE_STEPS);
-	return !kvm_vcpu_read_guest_atomic(look->sky->vcpu,
-					   (table & ENTRY_ADDRESS) + index * sizeof(*entries),
-					   entries, count * sizeof(*entries));
+	if (!kvm_vcpu_read_guest_atomic(look->sky->vcpu,
+					(table & ENTRY_ADDRESS) + index * sizeof(*entries),
+					entries, count * sizeof(*entries)))
+		return true;
+	look->blind = true;
+	return false;
 }
 
 /*
@@ -579,11 +725,13 @@ void sky_faults_return(struct sky_vcpu *sky, struct sky_process *process, bool t
 	for (i = 0; i < process->faults; i++) {
 		const struct sky_fault *fault = process->fault + i;
 
-		if (is_through(&look, process, fault) ||
-		    (to_user && fault->fs_base == fs_base) ||
-		    sky_passed_ns(sky, fault->since_ns) > FAULT_NS)
+		if (is_through(&look, process, fault))
 			continue;
-		process->fault[left++] = *fault;
+		if ((to_user && fault->fs_base == fs_base) ||
+		    sky_passed_ns(sky, fault->since_ns) > FAULT_NS)
+			sky_count(sky->vm, SKY_COUNT_faults_unseen);
+		else
+			process->fault[left++] = *fault;
 	}
 	process->faults = left;
 }
@@ -643,11 +791,15 @@ static void swept(struct sky_vcpu *sky, struct sky_area *area)
 {
 	struct sky_page *page, *next;
 
+	area->next = area->from;
+	if (area->blind) {
+		area->blind = false;
+		return;
+	}
 	list_for_each_entry_safe(page, next, &area->pages, of_area)
 		if (page->sweep != area->sweep)
 			page_goes(sky, page);
 	area->sweep++;
-	area->next = area->from;
 }
 
 /* Goes on where the last look ended, and once around at most. */
@@ -666,6 +818,8 @@ void sky_look(struct sky_vcpu *sky)
 		area = list_first_entry(&vm->areas, struct sky_area, all);
 		if (area->process->listed && sky_process_lives(sky, area->process)) {
 			area->next = look_at(&look, area, area->next, area->until);
+			area->blind |= look.blind;
+			look.blind = false;
 			if (area->next < area->until)
 				return;
 			swept(sky, area);
@@ -681,12 +835,15 @@ void sky_look_due(struct work_struct *work)
 	struct sky_vcpu *sky;
 
 	mutex_lock(&vm->lock);
+	release_old(vm, ktime_get_ns());
 	list_for_each_entry(sky, &vm->vcpu_list, of_vm) {
+		if (!vm->area_count)
+			break;
 		kvm_make_request(KVM_REQ_SKY, sky->vcpu);
 		if (READ_ONCE(sky->vcpu->mode) == IN_GUEST_MODE)
 			kvm_vcpu_kick(sky->vcpu);
 	}
-	if (vm->area_count)
+	if (vm->area_count || vm->held_count)
 		schedule_delayed_work(&vm->look, msecs_to_jiffies(SKY_LOOK_MS));
 	mutex_unlock(&vm->lock);
 }

@@ -393,6 +393,7 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_exit_idle] = "exit_idle",
 	[SKY_COUNT_exit_fault] = "exit_fault",
 	[SKY_COUNT_faults_mapped] = "faults_mapped",
+	[SKY_COUNT_faults_unseen] = "faults_unseen",
 	[SKY_COUNT_calls] = "calls",
 	[SKY_COUNT_returns] = "returns",
 	[SKY_COUNT_returns_split] = "returns_split",
@@ -435,6 +436,8 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_pages_appeared] = "pages_appeared",
 	[SKY_COUNT_pages_gone] = "pages_gone",
 	[SKY_COUNT_pages_refused] = "pages_refused",
+	[SKY_COUNT_pages_moved] = "pages_moved",
+	[SKY_COUNT_pages_unheld] = "pages_unheld",
 	[SKY_COUNT_looks] = "looks",
 	[SKY_COUNT_records_lost] = "records_lost",
 };
@@ -474,6 +477,7 @@ static struct sky_vm *vm_new(struct kvm *kvm)
 	INIT_LIST_HEAD(&vm->calls_by_age);
 	INIT_LIST_HEAD(&vm->forks);
 	INIT_LIST_HEAD(&vm->areas);
+	INIT_LIST_HEAD(&vm->held);
 	INIT_DELAYED_WORK(&vm->look, sky_look_due);
 	INIT_LIST_HEAD(&vm->wishes);
 	INIT_LIST_HEAD(&vm->debts);
