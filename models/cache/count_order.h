@@ -5,14 +5,14 @@
  * Those of each count have a list, in the order in which they reached it, and a
  * bitmap of two levels tells the least count that has any: every step is a
  * few links. Counts stop at COUNT_MAX, since who was asked for so often is not the least
- * for long. A block's count is its slot's mark.
+ * for long. A block's count is the lower 12 bits of its slot's mark; the others are the policy's.
  */
 #ifndef SKY_COUNT_ORDER_H
 #define SKY_COUNT_ORDER_H
 
 #include "cache_slots.h"
 
-#define COUNT_MAX 4095
+#define COUNT_MAX 0xfffu
 
 /* Of a block that is not in the order, the policy may keep something else. */
 union count_link {
@@ -28,6 +28,11 @@ struct count_order {
 	uint64_t used[(COUNT_MAX + 1) / 64]; /* bit i: count i has blocks */
 	uint64_t words_used;		     /* bit i: used[i] is not 0 */
 };
+
+static inline uint32_t count_of(const struct cache_slots *s, uint32_t slot)
+{
+	return s->slot[slot].mark & COUNT_MAX;
+}
 
 /* For slots with numbers below `slots`. 0 or -ENOMEM. */
 static inline int count_order_init(struct count_order *o, uint64_t slots)
@@ -51,7 +56,7 @@ static inline void count_add(struct count_order *o, struct cache_slots *s, uint3
 
 	count = count < COUNT_MAX ? count : COUNT_MAX;
 	older = o->newest[count];
-	s->slot[slot].mark = count;
+	s->slot[slot].mark = (s->slot[slot].mark & ~COUNT_MAX) | count;
 	o->link[slot].newer = 0;
 	o->link[slot].older = older;
 	o->newest[count] = slot;
@@ -66,7 +71,7 @@ static inline void count_add(struct count_order *o, struct cache_slots *s, uint3
 
 static inline void count_remove(struct count_order *o, const struct cache_slots *s, uint32_t slot)
 {
-	uint32_t count = s->slot[slot].mark;
+	uint32_t count = count_of(s, slot);
 	uint32_t newer = o->link[slot].newer, older = o->link[slot].older;
 
 	if (newer)
@@ -87,7 +92,7 @@ static inline void count_remove(struct count_order *o, const struct cache_slots 
 static inline void count_increment(struct count_order *o, struct cache_slots *s, uint32_t slot)
 {
 	count_remove(o, s, slot);
-	count_add(o, s, slot, s->slot[slot].mark + 1u);
+	count_add(o, s, slot, count_of(s, slot) + 1);
 }
 
 /* How many references early a block's link is fetched: behind its slot. */

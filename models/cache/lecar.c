@@ -100,7 +100,7 @@ static inline void lecar_miss(struct lecar *l, const struct block_ref *ref, uint
 
 	l->now++;
 	if (remembered) {
-		count += s->slot[remembered].mark;
+		count += count_of(s, remembered);
 		lecar_learn(l, remembered);
 		lecar_drop(l, remembered);
 	}
