@@ -13,9 +13,9 @@ struct queue {
 
 struct crew {
 	pthread_mutex_t lock;
-	pthread_cond_t arrived, ended; /* a job */
+	pthread_cond_t arrived, ended; /* a job; ended: or a thread's start */
 	struct queue urgent, usual;
-	unsigned int running;
+	unsigned int running, ready; /* jobs; threads that wait for them */
 	bool closing;
 	unsigned int threads; /* besides the caller's */
 	pthread_t thread[];
@@ -67,6 +67,8 @@ static void *work(void *argument)
 	struct crew_job *job;
 
 	pthread_mutex_lock(&crew->lock);
+	crew->ready++;
+	pthread_cond_broadcast(&crew->ended);
 	while (!crew->closing) {
 		job = take(crew);
 		if (job)
@@ -93,6 +95,15 @@ static int start(struct crew *crew)
 	return rc;
 }
 
+/* A thread that is still being made holds locks, which a process forked meanwhile would miss. */
+static void wait_until_ready(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	while (crew->ready < crew->threads)
+		pthread_cond_wait(&crew->ended, &crew->lock);
+	pthread_mutex_unlock(&crew->lock);
+}
+
 struct crew *crew_new(unsigned int threads)
 {
 	struct crew *crew = calloc(1, sizeof(*crew) + threads * sizeof(*crew->thread));
@@ -109,6 +120,7 @@ struct crew *crew_new(unsigned int threads)
 	crew->usual.end = &crew->usual.first;
 	while (!rc && crew->threads + 1 < threads)
 		rc = start(crew);
+	wait_until_ready(crew);
 	if (!rc)
 		return crew;
 	fail_errno(rc, "cannot start %u threads; give fewer by --threads", threads);

@@ -342,18 +342,16 @@ static int prepare(struct simulation *s, const char *path)
 	return predict_memory(s);
 }
 
-/* The crew first: its jobs lie in what follows. */
+/* The feeds first, which wait for the jobs under way; these lie in what follows. */
 static void finish(struct simulation *s)
 {
-	if (s->crew)
-		crew_settle(s->crew);
+	cache_input_fini(&s->input);
 	crew_free(s->crew);
 	for (size_t mode = 0; mode < HINT_MODES_MAX; mode++) {
 		for (size_t i = 0; s->runs[mode] && i < s->run_count; i++)
 			cache_run_fini(&s->runs[mode][i]);
 		free(s->runs[mode]);
 	}
-	cache_input_fini(&s->input);
 	census_fini(&s->census);
 	free(s);
 }
