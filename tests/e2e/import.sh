@@ -128,3 +128,5 @@ by_start clock 0.8372 0.7483
 by_start sieve 0.8291 0.7162
 by_start lfu 0.8497 0.7162
 by_start belady 0.7926 0.5449
+by_start s3fifo 0.8304 0.678
+by_start lirs 0.8314 0.6559
