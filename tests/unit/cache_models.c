@@ -5,6 +5,7 @@
  * the base of icache. References register themselves (tests/reference/).
  */
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -371,29 +372,52 @@ Test(cache_models, have_references)
 		cr_expect(has_reference(list[i]->name) || list[i]->choice, "%s", list[i]->name);
 }
 
-Test(cache_models, equal_their_references_at_every_step)
+static void free_numbers(struct criterion_test_params *params)
 {
-	for (const struct reference_policy *const *p = __start_sky_references;
-	     p < __stop_sky_references; p++)
-		run_traces(*p, false, (*p)->spec, TRACES);
+	cr_free(params->params);
 }
 
-Test(cache_models, equal_their_references_under_icache)
+/* Each reference's number: a test of its own, so that they share no time limit. */
+static struct criterion_test_params each_reference(void)
 {
+	size_t count = __stop_sky_references - __start_sky_references;
+	size_t *number = cr_malloc(count * sizeof(*number));
+
+	for (size_t i = 0; i < count; i++)
+		number[i] = i;
+	return cr_make_param_array(size_t, number, count, free_numbers);
+}
+
+ParameterizedTestParameters(cache_models, equal_their_references_at_every_step)
+{
+	return each_reference();
+}
+
+ParameterizedTest(const size_t *number, cache_models, equal_their_references_at_every_step)
+{
+	const struct reference_policy *p = __start_sky_references[*number];
+
+	run_traces(p, false, p->spec, TRACES);
+}
+
+ParameterizedTestParameters(cache_models, equal_their_references_under_icache)
+{
+	return each_reference();
+}
+
+ParameterizedTest(const size_t *number, cache_models, equal_their_references_under_icache)
+{
+	const struct reference_policy *p = __start_sky_references[*number];
+	size_t length = strcspn(p->spec, ":");
+	const char *parameters = p->spec + length;
 	char spec[256], name[64];
 
-	for (const struct reference_policy *const *p = __start_sky_references;
-	     p < __stop_sky_references; p++) {
-		size_t length = strcspn((*p)->spec, ":");
-		const char *parameters = (*p)->spec + length;
-
-		if (needs_future((*p)->spec))
-			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)length, (*p)->spec);
-		snprintf(spec, sizeof(spec), "icache:base=%s%s%s", name, *parameters ? "," : "",
-			 *parameters ? parameters + 1 : "");
-		run_traces(*p, true, spec, ICACHE_TRACES);
-	}
+	if (needs_future(p->spec))
+		return;
+	snprintf(name, sizeof(name), "%.*s", (int)length, p->spec);
+	snprintf(spec, sizeof(spec), "icache:base=%s%s%s", name, *parameters ? "," : "",
+		 *parameters ? parameters + 1 : "");
+	run_traces(p, true, spec, ICACHE_TRACES);
 }
 
 /* The preset base is lru, and icache within icache is icache. */
