@@ -22,7 +22,6 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,7 +36,7 @@
 #define I386_GETPPID 64
 
 static sigjmp_buf back;
-static volatile int signals;
+static volatile int *signals; /* in memory that children share */
 static volatile int seen_at_call, seen_behind_call;
 static int wrong;
 
@@ -55,7 +54,7 @@ static void handler(int number, siginfo_t *info, void *context)
 	const ucontext_t *at = context;
 	const uint8_t *code = (const uint8_t *)at->uc_mcontext.gregs[REG_RIP];
 
-	signals++;
+	++*signals;
 	seen_at_call += code[0] == 0x0f && code[1] == 0x05;
 	seen_behind_call += code[-2] == 0x0f && code[-1] == 0x05;
 }
@@ -72,21 +71,48 @@ static void on_signal(int number, int flags)
 	sigaction(number, &action, NULL);
 }
 
-static void alarm_in(int microseconds)
+/* Until the process waits in the call: the host may be slow, and time says nothing. */
+static void until_it_waits_in(pid_t process, long call)
 {
-	const struct itimerval timer = {.it_value.tv_usec = microseconds};
+	char path[64];
+	long number;
+	FILE *file;
 
-	setitimer(ITIMER_REAL, &timer, NULL);
+	snprintf(path, sizeof(path), "/proc/%d/syscall", process);
+	do {
+		usleep(1000);
+		file = fopen(path, "r");
+		if (!file || fscanf(file, "%ld", &number) != 1)
+			number = -1;
+	} while (file && !fclose(file) && number != call);
 }
 
-/* A child that writes a byte to the pipe after a while. */
-static pid_t writer(const int *ends, char byte)
+/* A child that interrupts its parent's call by a signal. */
+static pid_t interrupter(long call)
 {
-	pid_t child = fork();
+	pid_t parent = getpid(), child = fork();
 
 	if (child)
 		return child;
-	usleep(60000);
+	until_it_waits_in(parent, call);
+	_exit(kill(parent, SIGALRM) != 0);
+}
+
+/* ... and writes a byte to the pipe once it waits again. */
+static pid_t writer(long call, const int *ends, char byte)
+{
+	pid_t parent = getpid(), child;
+	int before = *signals;
+
+	child = fork();
+	if (child)
+		return child;
+	until_it_waits_in(parent, call);
+	if (kill(parent, SIGALRM))
+		_exit(1);
+	while (*signals == before)
+		usleep(1000);
+	until_it_waits_in(parent, call);
 	_exit(write(ends[1], &byte, 1) != 1);
 }
 
@@ -130,9 +156,8 @@ static void restarted(int flags)
 	seen_at_call = 0;
 	seen_behind_call = 0;
 	for (i = 0; i < ROUNDS; i++) {
-		before = signals;
-		child = writer(ends, i);
-		alarm_in(20000);
+		before = *signals;
+		child = writer(SYS_read, ends, i);
 		byte = -1;
 		errno = 0;
 		got = read(ends[0], &byte, 1);
@@ -140,7 +165,7 @@ static void restarted(int flags)
 			got = read(ends[0], &byte, 1);
 		expect(got == 1 && byte == i, "a read that a signal interrupts");
 		expect(ended_with(child, 0), "who wrote for it");
-		expect(signals > before, "its signal");
+		expect(*signals > before, "its signal");
 	}
 	expect(flags ? seen_at_call : seen_behind_call, "what its signal handler sees");
 	expect(!(flags ? seen_behind_call : seen_at_call), "what its signal handler doesn't see");
@@ -151,15 +176,15 @@ static void restarted(int flags)
 /* A sleep that a stop interrupts goes on by restart_syscall. */
 static void stopped(void)
 {
-	const struct timespec time = {.tv_nsec = 50000000};
+	const struct timespec time = {.tv_nsec = 500000000};
 	int i, status;
 	pid_t child;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 3; i++) {
 		child = fork();
 		if (!child)
 			_exit(nanosleep(&time, NULL) != 0);
-		usleep(15000);
+		until_it_waits_in(child, SYS_clock_nanosleep);
 		kill(child, SIGSTOP);
 		expect(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status), "a stop");
 		kill(child, SIGCONT);
@@ -171,6 +196,7 @@ static void jumps(void)
 {
 	struct sigaction action = {.sa_handler = jumper};
 	volatile int i, jumped = 0;
+	volatile pid_t child;
 	int ends[2];
 	char byte;
 
@@ -179,9 +205,10 @@ static void jumps(void)
 	for (i = 0; i < ROUNDS; i++) {
 		if (sigsetjmp(back, 1)) {
 			jumped++;
+			expect(ended_with(child, 0), "who interrupts it");
 			continue;
 		}
-		alarm_in(10000);
+		child = interrupter(SYS_read);
 		if (read(ends[0], &byte, 1) >= 0)
 			break;
 	}
@@ -313,14 +340,13 @@ static void old_calls(void)
 	}
 	on_signal(SIGALRM, SA_RESTART);
 	for (i = 0; i < 5; i++) {
-		before = signals;
-		child = writer(ends, i);
-		alarm_in(20000);
+		before = *signals;
+		child = writer(I386_READ, ends, i);
 		*byte = -1;
 		expect(int80(I386_READ, ends[0], (long)byte, 1) == 1 && *byte == i,
 		       "a read by int 0x80 that a signal interrupts");
 		expect(ended_with(child, 0), "who wrote for it");
-		expect(signals > before, "its signal");
+		expect(*signals > before, "its signal");
 	}
 	expect(write(ends[1], byte, 1) == 1, "write");
 	expect(int80(I386_READ, ends[0], 8, 1) == -EFAULT, "a read by int 0x80 to nowhere");
@@ -396,6 +422,7 @@ static void breakpoints(void)
 	parent_id = getpid();
 	child = fork();
 	if (!child) {
+		wrong = 0;
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
 		raise(SIGSTOP);
 		for (i = 0; i < ROUNDS; i++) {
@@ -427,6 +454,9 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 2 && !strcmp(argv[1], "child"))
 		return 7;
+	signals = mmap(NULL, sizeof(*signals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (signals == MAP_FAILED)
+		return 1;
 	plain();
 	restarted(SA_RESTART);
 	restarted(0);

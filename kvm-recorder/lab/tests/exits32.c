@@ -9,13 +9,13 @@
  */
 #define CALLS 20
 
-enum { EXIT = 1, FORK, READ, WRITE, CLOSE = 6, GETPID = 20, ALARM = 27, PIPE = 42, GETPPID = 64, WAITPID = 7,
-       SIGACTION = 67, SETITIMER = 104, NANOSLEEP = 162 };
+enum { EXIT = 1, FORK, READ, WRITE, CLOSE = 6, GETPID = 20, KILL = 37, PIPE = 42, GETPPID = 64, WAITPID = 7,
+       SIGACTION = 67, NANOSLEEP = 162 };
 enum { SIGALRM = 14, SA_RESTART = 0x10000000 };
 enum { AT_NULL, AT_SYSINFO = 32 };
 
-struct timeval {
-	long seconds, microseconds;
+struct timespec {
+	long seconds, nanoseconds;
 };
 
 struct sigaction {
@@ -56,11 +56,10 @@ static void handler(int signal)
 static int reads_are_right(caller call)
 {
 	struct sigaction action = {.handler = handler, .flags = SA_RESTART};
-	struct timeval timer[2] = {{0, 0}, {0, 20000}};
-	struct timeval later = {0, 60000000}; /* here: nanoseconds */
+	struct timespec later = {0, 40000000};
+	long child = 0, parent = call(GETPID, 0, 0, 0);
 	int ends[2], i;
 	char byte;
-	long child = 0;
 
 	if (call(PIPE, (long)ends, 0, 0) || call(SIGACTION, SIGALRM, (long)&action, 0))
 		return 0;
@@ -73,10 +72,11 @@ static int reads_are_right(caller call)
 				return 0;
 			if (!child) {
 				call(NANOSLEEP, (long)&later, 0, 0);
+				call(KILL, parent, SIGALRM, 0);
+				call(NANOSLEEP, (long)&later, 0, 0);
 				byte = i;
 				call(EXIT, call(WRITE, ends[1], (long)&byte, 1) != 1, 0, 0);
 			}
-			call(SETITIMER, 0, (long)timer, 0);
 		} else {
 			byte = i;
 			if (call(WRITE, ends[1], (long)&byte, 1) != 1)
