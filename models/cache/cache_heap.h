@@ -43,9 +43,10 @@ static inline uint32_t heap_parent(uint32_t place)
 	return place / HEAP_CHILDREN + 2;
 }
 
-static inline uint32_t heap_first_child(uint32_t place)
+/* May lie far behind the last place: more bits than a place has. */
+static inline uint64_t heap_first_child(uint32_t place)
 {
-	return (place - 2) * HEAP_CHILDREN;
+	return (place - 2) * (uint64_t)HEAP_CHILDREN;
 }
 
 static inline void heap_put(struct cache_heap *h, uint32_t place, heap_key key, uint32_t slot)
