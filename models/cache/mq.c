@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mq: multi-queue, the algorithm of the source's section 4 ("Multi-Queue Algorithm").
+ * mq: multi-queue, the algorithm of the source's section "Multi-Queue Algorithm".
  *
  * A block that was asked for f times is in queue log2(f), or in the last one;
  * queues are in the order of recency. Time counts the references. A block that was not asked for
