@@ -7,35 +7,20 @@
  * guest stops at no breakpoint but those that its host had enabled itself. What KVM is
  * about to give to the guest is enabled in the host, and disabled after the guest's exit.
  *
- * Interrupts: it delivers an interrupt that KVM injects and leaves its vector behind in
- * exception_index, as if it were still to be delivered. The next exit or exception of the
- * guest resets that. If QEMU's loop is asked to pause before (exit_request), it delivers
- * the vector once more, in the guest's first instructions for that same interrupt even, with
- * interrupts off. So an interrupt of the host's own is made to wait whenever one is injected:
- * QEMU looks at those first, and the guest exits before its first instruction.
- *
  * The module is loaded before kvm, whose tracepoints it finds as that is loaded, and doesn't
  * keep it from being unloaded.
  */
 #include <linux/kvm_host.h>
 #include <linux/module.h>
 #include <linux/tracepoint.h>
-#include <asm/apic.h>
 #include <asm/debugreg.h>
-#include <asm/irq_vectors.h>
-#include <asm/svm.h>
 
 #include "svm/svm.h"
 
 static void entry(void *unused, struct kvm_vcpu *vcpu, bool force_immediate_exit)
 {
-	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
-	u32 injected = vmcb->control.event_inj & (SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_MASK);
-
 	if (vcpu->arch.switch_db_regs & KVM_DEBUGREG_BP_ENABLED)
-		set_debugreg(vmcb->save.dr7, 7);
-	if (injected == (SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_INTR))
-		apic->send_IPI_self(RESCHEDULE_VECTOR);
+		set_debugreg(to_svm(vcpu)->vmcb->save.dr7, 7);
 }
 
 static void leave(void *unused, struct kvm_vcpu *vcpu, u32 isa)

@@ -80,7 +80,7 @@ static void until_it_waits_in(pid_t process, long call)
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", process);
 	do {
-		usleep(1000);
+		usleep(5000);
 		file = fopen(path, "r");
 		if (!file || fscanf(file, "%ld", &number) != 1)
 			number = -1;
