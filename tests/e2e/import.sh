@@ -51,7 +51,7 @@ holds "the text form gives the same" "$(miss_ratio "$T/v1.events" --size 4) == $
 fails "a cut file" "record 24 has only 27 of 32 bytes" "$SKY" import vscsi "$T/cut.vscsi" -o "$T/wrong.h5"
 fails "another version in the middle" "record 169 .* another version" \
 	"$SKY" import vscsi "$T/mixed.vscsi" -o "$T/wrong.h5"
-fails "another format" "not a vscsi trace" "$SKY" import vscsi Makefile -o "$T/wrong.h5"
+fails "another format" "no vscsi trace" "$SKY" import vscsi Makefile -o "$T/wrong.h5"
 : >"$T/empty"
 fails "an empty file" "is empty" "$SKY" import vscsi "$T/empty" -o "$T/wrong.h5"
 "$SKY" import nosuch "$T/v1.vscsi" -o "$T/wrong.h5" 2>/dev/null
@@ -89,7 +89,7 @@ objects "$T/back.oracle" <<'S'
 5 7 512 -1
 4 7 512 -1
 S
-fails "objects whose times fall" "not a" "$SKY" sim "$T/back.oracle" -f oracleGeneral -g start --size 9
+fails "objects whose times fall" "is no" "$SKY" sim "$T/back.oracle" -f oracleGeneral -g start --size 9
 fails "objects said to be commands" "looks like oracleGeneral" "$SKY" sim "$T/o.oracle" -f vscsi --size 9
 printf '1 7 512 2\n2 8 512 -1\n3 7 512 -1\n' | objects "$T/small.oracle"
 check "objects are imported" "$SKY" import oracleGeneral "$T/small.oracle" -o "$T/small.h5"

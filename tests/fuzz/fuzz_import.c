@@ -56,7 +56,7 @@ static size_t damage(struct random_events *dice, uint8_t *at, size_t count)
 static bool reads_well(const struct importer *importer, const char *path)
 {
 	static struct event events[BATCH_EVENTS];
-	struct source *source = import_open(importer, path);
+	struct source *source = import_open(importer, path, NULL);
 	uint64_t seq = 0, time_ns = 0;
 	bool well = true;
 	ssize_t count;
@@ -75,7 +75,7 @@ static bool reads_well(const struct importer *importer, const char *path)
 /* Requests alone: each on a disk, unless they are for objects. */
 static bool requests_read_well(const struct importer *importer, const char *path)
 {
-	struct request_source *source = import_requests(importer, path);
+	struct request_source *source = import_requests(importer, path, NULL);
 	const struct request *requests;
 	bool well = true;
 	ssize_t count;
