@@ -5,7 +5,7 @@
 LIBRARIES := hdf5-serial:libhdf5-dev blosc:libblosc-dev libpcap:libpcap-dev \
 	     fuse3:libfuse3-dev libseccomp:libseccomp-dev mount:libmount-dev blkid:libblkid-dev \
 	     libbpf:libbpf-dev gsl:libgsl-dev jansson:libjansson-dev libsodium:libsodium-dev zlib:zlib1g-dev \
-	     ncurses:libncurses-dev criterion:libcriterion-dev
+	     libarchive:libarchive-dev ncurses:libncurses-dev criterion:libcriterion-dev
 FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
 	     /usr/include/libtrace.h:libtrace3-dev /usr/bin/clang:clang \
 	     /usr/bin/gnuplot:gnuplot-nox /usr/sbin/mkfs.ext4:e2fsprogs \

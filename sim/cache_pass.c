@@ -16,12 +16,17 @@ enum probe { PROBE_FOUND = 1, PROBE_ENDED };
 
 static struct source *open_events(const struct cache_pass *p, uint32_t kinds)
 {
-	return p->importer ? import_open(p->importer, p->path) : trace_open(p->path, kinds);
+	const struct import_options options = {.columns = p->columns};
+
+	return p->importer ? import_open(p->importer, p->path, &options)
+			   : trace_open(p->path, kinds);
 }
 
 static struct request_source *open_requests(const struct cache_pass *p)
 {
-	return p->importer ? import_requests(p->importer, p->path)
+	const struct import_options options = {.columns = p->columns};
+
+	return p->importer ? import_requests(p->importer, p->path, &options)
 			   : trace_requests(p->path, p->crew);
 }
 
@@ -155,7 +160,7 @@ static int find_format(struct cache_pass *p, const char *format)
 
 int cache_pass_open(struct cache_pass *p, const char *path, const struct cache_sim_options *o)
 {
-	*p = (struct cache_pass){.path = path};
+	*p = (struct cache_pass){.path = path, .columns = o->columns};
 	p->crew = crew_new(o->threads ? o->threads : crew_processors());
 	if (!p->crew || find_format(p, o->format) ||
 	    memory_limit_init(&p->memory, o->memory_limit_bytes) ||

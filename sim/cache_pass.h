@@ -18,6 +18,7 @@ struct importer;
 struct cache_pass {
 	const char *path;
 	const struct importer *importer; /* NULL: a trace of Sky */
+	const char *columns;		 /* of the importer's file, or NULL */
 	struct crew *crew;
 	struct memory_limit memory;
 	struct cache_input input; /* a mode each of the hints that are simulated */
@@ -25,7 +26,7 @@ struct cache_pass {
 };
 
 /*
- * Takes of the options the hints, granularity, format, threads and limit; the trace is
+ * Takes of the options the hints, granularity, format, columns, threads and limit; the trace is
  * looked at only where nobody said which hints. 0, or -1 after saying what is
  * wrong, as all that follow; close may follow a failure, or a zeroed struct.
  */

@@ -37,6 +37,7 @@ struct cache_sim_options {
 	size_t hint_count;
 	enum granularity granularity;
 	const char *format;   /* of another program's file: an importer's name; NULL = a trace */
+	const char *columns;  /* of such a file, where it doesn't name them itself */
 	unsigned int threads; /* 0 = as many as processors; results don't depend on it */
 	uint64_t memory_limit_bytes; /* 0 = what the machine has available */
 };

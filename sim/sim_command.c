@@ -16,6 +16,7 @@
 #define LIST_MAX	    64
 #define THREADS_MAX	    1024
 #define OPTION_MEMORY_LIMIT 256
+#define OPTION_COLUMNS	    257
 
 struct arguments {
 	const char *trace;
@@ -133,6 +134,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case 'f':
 		a->options.format = argument;
 		return 0;
+	case OPTION_COLUMNS:
+		a->options.columns = argument;
+		return 0;
 	case 't':
 		set_threads(a, argument, state);
 		return 0;
@@ -153,6 +157,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!a->options.size_count)
 			argp_error(state, "how large should the cache be? Say --size N");
+		if (a->options.columns && !a->options.format)
+			argp_error(state, "--columns are those of a foreign --format");
 		check_caches(a);
 		return 0;
 	}
@@ -177,6 +183,8 @@ static const struct argp_option options[] = {
 	 0},
 	{"format", 'f', "NAME", 0,
 	 "TRACE is another program's, read as it is: one of `sky list import`", 0},
+	{"columns", OPTION_COLUMNS, "NAME,...", 0,
+	 "what the columns of --format csv are, as `sky import` takes them", 0},
 	{"threads", 't', "N", 0, "default: one a processor; the results are the same for any", 0},
 	{"memory-limit", OPTION_MEMORY_LIMIT, "SIZE", 0,
 	 "refuse what would take more (default: what the machine has available)", 0},

@@ -2,36 +2,13 @@
 /*
  * `sky import`: another program's trace becomes one of ours.
  */
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/command.h"
 #include "common/error.h"
 #include "common/progress.h"
+#include "foreign.h"
 #include "import.h"
-
-static ssize_t read_head(const char *path, void *head)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t bytes = -1;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st)) {
-		fail_errno(errno, "cannot open %s", path);
-	} else if (!S_ISREG(st.st_mode)) {
-		fail("%s is not a regular file; an importer needs one", path);
-	} else {
-		bytes = read(fd, head, IMPORT_HEAD_BYTES);
-		if (bytes < 0)
-			fail_errno(errno, "cannot read %s", path);
-	}
-	if (fd >= 0)
-		close(fd);
-	return bytes;
-}
 
 static const struct importer *recognise(const void *head, size_t bytes)
 {
@@ -44,39 +21,70 @@ static const struct importer *recognise(const void *head, size_t bytes)
 	return NULL;
 }
 
-static bool is_of_format(const struct importer *importer, const char *path)
+static bool is_of_format(const struct importer *importer, const char *path, const void *head,
+			 size_t bytes, const struct import_options *options)
 {
-	uint8_t head[IMPORT_HEAD_BYTES];
-	ssize_t bytes = read_head(path, head);
 	const struct importer *other;
 
-	if (bytes < 0)
-		return false;
-	if (importer->recognise(head, bytes))
+	if (bytes &&
+	    ((importer->takes_columns && options->columns) || importer->recognise(head, bytes)))
 		return true;
 	other = recognise(head, bytes);
 	if (!bytes)
 		fail("%s is empty", path);
 	else if (other)
-		fail("%s is not a %s trace; it looks like %s: try `sky import %s`", path,
+		fail("%s is no %s trace; it looks like %s: try `sky import %s`", path,
 		     importer->head.name, other->head.name, other->head.name);
 	else
-		fail("%s is not a %s trace; `sky list import` shows the formats that are known",
-		     path, importer->head.name);
+		fail("%s is no %s trace; `sky list import` shows the formats that are known", path,
+		     importer->head.name);
 	return false;
 }
 
-struct source *import_open(const struct importer *importer, const char *path)
+/* Is the file of the format? Finds out whether it is packed. */
+static bool check_format(const struct importer *importer, const char *path,
+			 struct import_options *options)
 {
-	return is_of_format(importer, path) ? importer->open(path) : NULL;
+	struct byte_reader *reader;
+	const char *head;
+	size_t bytes;
+	bool good;
+
+	if (options->columns && !importer->takes_columns) {
+		fail("the columns of %s are fixed; leave out --columns, or import it as csv",
+		     importer->head.name);
+		return false;
+	}
+	reader = byte_reader_open(path);
+	good = reader && !byte_reader_peek(reader, IMPORT_HEAD_BYTES, &head, &bytes) &&
+	       is_of_format(importer, path, head, bytes, options);
+	options->packed = reader && reader->packed;
+	byte_reader_close(reader);
+	return good;
 }
 
-struct request_source *import_requests(const struct importer *importer, const char *path)
+struct source *import_open(const struct importer *importer, const char *path,
+			   const struct import_options *given)
 {
-	if (!is_of_format(importer, path))
+	struct import_options options = given ? *given : (struct import_options){0};
+
+	if (!check_format(importer, path, &options))
 		return NULL;
-	return importer->requests ? importer->requests(path)
-				  : requests_of_events(importer->open(path));
+	return importer->format ? foreign_open(importer->format, path, &options)
+				: importer->open(path, &options);
+}
+
+struct request_source *import_requests(const struct importer *importer, const char *path,
+				       const struct import_options *given)
+{
+	struct import_options options = given ? *given : (struct import_options){0};
+
+	if (!check_format(importer, path, &options))
+		return NULL;
+	if (importer->format)
+		return foreign_requests(importer->format, path, &options);
+	return importer->requests ? importer->requests(path, &options)
+				  : requests_of_events(importer->open(path, &options));
 }
 
 static int copy_events(struct source *source, struct sink *sink)
@@ -92,9 +100,10 @@ static int copy_events(struct source *source, struct sink *sink)
 	return count;
 }
 
-int import_file(const struct importer *importer, const char *path, const char *output)
+int import_file(const struct importer *importer, const char *path,
+		const struct import_options *options, const char *output)
 {
-	struct source *source = import_open(importer, path);
+	struct source *source = import_open(importer, path, options);
 	struct sink *sink = source ? trace_new(output, NULL) : NULL;
 	int rc = -1;
 
@@ -114,6 +123,7 @@ out:
 
 struct arguments {
 	const char *format, *input, *output;
+	struct import_options options;
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -123,6 +133,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case 'o':
 		a->output = argument;
+		return 0;
+	case 'c':
+		a->options.columns = argument;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!a->format)
@@ -145,6 +158,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0, "the new trace: .h5, .pcap or .events says its form", 0},
+	{"columns", 'c', "NAME,...", 0,
+	 "what the columns of a csv without such a first line are, as in "
+	 "time_us,op,offset_bytes,length_bytes; - is one that isn't used",
+	 0},
 	{0},
 };
 
@@ -153,8 +170,11 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.args_doc = "FORMAT FILE",
 	.doc = "Makes a trace of what another program recorded. Such traces have block requests "
-	       "only: what the requests were (metadata, data of which file) stays unknown."
-	       "\vExample: sky import vscsi cloudPhysicsIO.vscsi -o c.h5",
+	       "only: what the requests were (metadata, data of which file) stays unknown. FILE "
+	       "may be "
+	       "compressed by gzip, bzip2, xz, zstd or lz4, also in a tar of its own."
+	       "\vExamples: sky import vscsi cloudPhysicsIO.vscsi -o c.h5\n"
+	       "sky import csv t.csv --columns time_us,op,offset_bytes,length_bytes -o t.h5",
 };
 
 static int run_import(int argc, char **argv)
@@ -169,7 +189,7 @@ static int run_import(int argc, char **argv)
 		     a.format);
 		return 2;
 	}
-	if (import_file(container_of(format, struct importer, head), a.input, a.output))
+	if (import_file(container_of(format, struct importer, head), a.input, &a.options, a.output))
 		return 1;
 	return command_finish();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libCacheSim's binary format of requests for objects, uncompressed.
+ * libCacheSim's binary format of requests for objects.
  *
  * Records of 24 bytes, little endian, without a header: time in seconds (32 bits),
  * the object's number (64), its size in bytes (32), and the number of the record
@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "byte_reader.h"
 #include "common/error.h"
 #include "common/load.h"
 #include "import.h"
@@ -35,10 +36,11 @@
 
 struct oracle {
 	struct request_source source;
-	struct mapped_file file;
+	struct mapped_file file;    /* where it lies, or ... */
+	struct byte_reader *packed; /* ... what unpacks it */
 	char *path;
-	uint64_t record, records; /* the next one */
-	uint32_t seconds;	  /* of the one before */
+	uint64_t record;  /* the next one */
+	uint32_t seconds; /* of the one before */
 	struct request request[READ_REQUESTS];
 };
 
@@ -72,10 +74,20 @@ static int damaged(const struct oracle *o, const char *what)
 		    o->record * RECORD_BYTES, what);
 }
 
-/* 1 a request, 0 a record without one, -1 after saying what is wrong. */
-static int decode(struct oracle *o, struct request *request)
+/* 1 and the next record, 0 at the end, -1 after saying what is wrong. */
+static int next_record(struct oracle *o, const uint8_t **record)
 {
-	const uint8_t *record = o->file.at + o->record * RECORD_BYTES;
+	if (o->packed)
+		return byte_reader_take(o->packed, RECORD_BYTES, record);
+	if (o->record == o->source.count)
+		return 0;
+	*record = o->file.at + o->record * RECORD_BYTES;
+	return 1;
+}
+
+/* 1 a request, 0 a record without one, -1 after saying what is wrong. */
+static int decode(struct oracle *o, const uint8_t *record, struct request *request)
+{
 	uint32_t bytes = load_le32(record + SIZE_AT);
 
 	if (!is_plausible(record, o->record, o->seconds))
@@ -94,16 +106,19 @@ static int decode(struct oracle *o, struct request *request)
 static ssize_t oracle_requests_read(struct request_source *source, const struct request **requests)
 {
 	struct oracle *o = container_of(source, struct oracle, source);
+	const uint8_t *record;
 	size_t n = 0;
+	int rc = 1;
 
-	for (; n < READ_REQUESTS && o->record < o->records; o->record++) {
-		int rc = decode(o, &o->request[n]);
-
+	for (; n < READ_REQUESTS && (rc = next_record(o, &record)) > 0; o->record++) {
+		rc = decode(o, record, &o->request[n]);
 		if (rc < 0)
 			return -1;
 		n += rc;
 	}
-	source->read_bytes = o->record * RECORD_BYTES;
+	if (rc < 0)
+		return -1;
+	source->read_bytes = o->packed ? byte_reader_position(o->packed) : o->record * RECORD_BYTES;
 	*requests = o->request;
 	return n;
 }
@@ -113,6 +128,7 @@ static void oracle_requests_close(struct request_source *source)
 	struct oracle *o = container_of(source, struct oracle, source);
 
 	mapped_file_close(&o->file);
+	byte_reader_close(o->packed);
 	free(o->path);
 	free(o);
 }
@@ -122,22 +138,30 @@ static const struct request_source_ops requests_ops = {
 	.close = oracle_requests_close,
 };
 
-static int open_file(struct oracle *o)
+static int unpack_file(struct oracle *o)
+{
+	o->packed = byte_reader_open(o->path);
+	if (!o->packed)
+		return -1;
+	o->source.total_bytes = o->packed->total_bytes;
+	return 0;
+}
+
+static int map_file(struct oracle *o)
 {
 	if (mapped_file_open(&o->file, o->path))
 		return -1;
 	if (o->file.bytes % RECORD_BYTES)
 		return fail(
 			"%s is cut: its %zu bytes are no multiple of the %d of a record; get the "
-			"whole file again, and uncompress it if it is compressed",
+			"whole file again",
 			o->path, o->file.bytes, RECORD_BYTES);
-	o->records = o->file.bytes / RECORD_BYTES;
 	o->source.total_bytes = o->file.bytes;
-	o->source.count = o->records;
+	o->source.count = o->file.bytes / RECORD_BYTES;
 	return 0;
 }
 
-static struct oracle *new_oracle(const char *path)
+static struct oracle *new_oracle(const char *path, const struct import_options *options)
 {
 	struct oracle *o = calloc(1, sizeof(*o));
 
@@ -148,15 +172,16 @@ static struct oracle *new_oracle(const char *path)
 	}
 	o->source.ops = &requests_ops;
 	o->source.objects = true;
-	if (!open_file(o))
+	if (!(options->packed ? unpack_file(o) : map_file(o)))
 		return o;
 	oracle_requests_close(&o->source);
 	return NULL;
 }
 
-static struct request_source *oracle_requests(const char *path)
+static struct request_source *oracle_requests(const char *path,
+					      const struct import_options *options)
 {
-	struct oracle *o = new_oracle(path);
+	struct oracle *o = new_oracle(path, options);
 
 	return o ? &o->source : NULL;
 }
@@ -239,9 +264,9 @@ static const struct source_ops events_ops = {
 	.close = oracle_close,
 };
 
-static struct source *oracle_open(const char *path)
+static struct source *oracle_open(const char *path, const struct import_options *options)
 {
-	struct oracle *o = new_oracle(path);
+	struct oracle *o = new_oracle(path, options);
 	struct oracle_events *e = o ? calloc(1, sizeof(*e)) : NULL;
 
 	if (!e) {
@@ -252,10 +277,10 @@ static struct source *oracle_open(const char *path)
 		return NULL;
 	}
 	e->source.ops = &events_ops;
-	e->source.total_bytes = o->file.bytes;
+	e->source.total_bytes = o->source.total_bytes;
 	e->oracle = o;
 	snprintf(e->value[0], sizeof(*e->value), "sky import oracleGeneral " SKY_VERSION);
-	snprintf(e->value[1], sizeof(*e->value), "oracleGeneral, uncompressed");
+	snprintf(e->value[1], sizeof(*e->value), "oracleGeneral");
 	snprintf(e->value[2], sizeof(*e->value), "%s", basename(o->path));
 	snprintf(e->value[3], sizeof(*e->value),
 		 "times in seconds, sizes in bytes; an object's number stands as its sector");
@@ -267,7 +292,7 @@ IMPORTER(oracle_general){
 		{
 			.kind = "import",
 			.name = "oracleGeneral",
-			.summary = "libCacheSim's binary requests for objects, uncompressed",
+			.summary = "libCacheSim's binary requests for objects",
 			.source = "J. Yang, Y. Yue, K. V. Rashmi, A large scale analysis of "
 				  "hundreds of in-memory cache clusters at Twitter, OSDI 2020 "
 				  "(traces); "

@@ -5,8 +5,7 @@
  * Records of fixed size, little endian, without a header; each bears its
  * version. Units: length in bytes, address in 512-byte sectors, times in us.
  * The time is that of the issue; version 2 adds the response time, from which
- * completions are made. They are merged into the requests by time, in a heap of
- * what is in flight.
+ * completions are made.
  *
  * Traps: a record that is earlier than the one before it keeps its place in the
  * file, and its time is raised to that one's (attribute "raised_times").
@@ -18,10 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "byte_reader.h"
 #include "common/error.h"
 #include "common/load.h"
+#include "completions.h"
 #include "import.h"
 #include "mapped_file.h"
 
@@ -31,12 +31,10 @@
 #define SECTOR_MAX	  (1ull << 50)
 #define TIME_US_MAX	  (1ull << 53)
 #define RESPONSE_US_MAX	  (1ull << 32)
-#define IN_FLIGHT_MAX	  (1u << 20)
 
-#define RECORD_BYTES_MAX 40
-#define READ_REQUESTS	 4096
-#define HEAD_ATTRIBUTES	 5
-#define TAIL_ATTRIBUTES	 2
+#define READ_REQUESTS	4096
+#define HEAD_ATTRIBUTES 5
+#define TAIL_ATTRIBUTES 2
 
 /* Where a version keeps its fields, as offsets in the record. */
 struct layout {
@@ -81,10 +79,6 @@ struct command {
 	enum block_op op;
 };
 
-struct completion {
-	uint64_t time_ns, id;
-};
-
 struct attribute {
 	const char *name;
 	char value[128];
@@ -92,7 +86,7 @@ struct attribute {
 
 struct vscsi {
 	struct source source;
-	FILE *file;
+	struct byte_reader *file;
 	char *path;
 	const struct layout *layout;
 	uint64_t record; /* the number of the one read last, from 1 */
@@ -100,8 +94,7 @@ struct vscsi {
 	uint64_t skipped, raised;
 	struct command next;
 	bool has_next;
-	struct completion *heap; /* the earliest first */
-	size_t in_flight, heap_room;
+	struct completions in_flight;
 	struct attribute attributes[HEAD_ATTRIBUTES + TAIL_ATTRIBUTES];
 	unsigned int attribute_count, attributes_done;
 };
@@ -205,78 +198,19 @@ static int cut(const struct vscsi *v, uint64_t record, size_t bytes)
 /* Finds the next request; has_next says whether there is one. -1 after saying what is wrong. */
 static int advance(struct vscsi *v)
 {
-	uint8_t record[RECORD_BYTES_MAX];
-	size_t bytes;
-	int rc = 0;
+	const uint8_t *record;
+	int rc = 0, got;
 
 	v->has_next = false;
 	while (!rc) {
-		bytes = fread(record, 1, v->layout->bytes, v->file);
-		if (ferror(v->file))
-			return fail_errno(errno, "cannot read %s", v->path);
-		if (!bytes)
-			return 0;
+		got = byte_reader_take(v->file, v->layout->bytes, &record);
+		if (got <= 0)
+			return got;
 		v->record++;
-		v->source.read_bytes += bytes;
-		if (bytes < v->layout->bytes)
-			return cut(v, v->record, bytes);
 		rc = decode(v, record, &v->next);
 	}
 	v->has_next = rc > 0;
 	return rc < 0 ? -1 : 0;
-}
-
-static bool earlier(const struct completion *a, const struct completion *b)
-{
-	return a->time_ns < b->time_ns || (a->time_ns == b->time_ns && a->id < b->id);
-}
-
-static int make_room(struct vscsi *v)
-{
-	size_t room = v->heap_room ? 2 * v->heap_room : 64;
-	struct completion *heap;
-
-	if (v->in_flight < v->heap_room)
-		return 0;
-	if (v->in_flight == IN_FLIGHT_MAX)
-		return fail("%s: more than %u requests are in flight at record %" PRIu64
-			    "; are its times in us?",
-			    v->path, IN_FLIGHT_MAX, v->record);
-	heap = realloc(v->heap, room * sizeof(*heap));
-	if (!heap)
-		return fail("out of memory for the requests in flight of %s", v->path);
-	v->heap = heap;
-	v->heap_room = room;
-	return 0;
-}
-
-static int heap_push(struct vscsi *v, struct completion completion)
-{
-	size_t i;
-
-	if (make_room(v))
-		return -1;
-	for (i = v->in_flight++; i && earlier(&completion, &v->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		v->heap[i] = v->heap[(i - 1) / 2];
-	v->heap[i] = completion;
-	return 0;
-}
-
-static struct completion heap_pop(struct vscsi *v)
-{
-	struct completion first = v->heap[0], last = v->heap[--v->in_flight];
-	size_t i = 0, child;
-
-	while ((child = 2 * i + 1) < v->in_flight) {
-		if (child + 1 < v->in_flight && earlier(&v->heap[child + 1], &v->heap[child]))
-			child++;
-		if (!earlier(&v->heap[child], &last))
-			break;
-		v->heap[i] = v->heap[child];
-		i = child;
-	}
-	v->heap[i] = last;
-	return first;
 }
 
 static void begin_event(struct vscsi *v, struct event *event, enum event_kind kind,
@@ -298,10 +232,24 @@ static void emit_attribute(struct vscsi *v, struct event *event)
 
 static void emit_completion(struct vscsi *v, struct event *event)
 {
-	struct completion completion = heap_pop(v);
+	struct completion completion = completions_pop(&v->in_flight);
 
 	begin_event(v, event, EVENT_COMPLETE, completion.time_ns);
 	event->complete.id = completion.id;
+}
+
+static int add_in_flight(struct vscsi *v, const struct command *r)
+{
+	int rc = completions_push(&v->in_flight,
+				  (struct completion){r->time_ns + r->response_ns, r->id, 0});
+
+	if (rc == -EOVERFLOW)
+		return fail("%s: more than %u requests are in flight at record %" PRIu64
+			    "; are its times in us?",
+			    v->path, IN_FLIGHT_MAX, v->record);
+	if (rc)
+		return fail("out of memory for the requests in flight of %s", v->path);
+	return 0;
 }
 
 static int emit_request(struct vscsi *v, struct event *event)
@@ -313,8 +261,7 @@ static int emit_request(struct vscsi *v, struct event *event)
 	event->block.id = r->id;
 	event->block.sector = r->sector;
 	event->block.sectors = r->sectors;
-	if (v->layout->response_at &&
-	    heap_push(v, (struct completion){r->time_ns + r->response_ns, r->id}))
+	if (v->layout->response_at && add_in_flight(v, r))
 		return -1;
 	return advance(v);
 }
@@ -343,7 +290,8 @@ static void add_tail_attributes(struct vscsi *v)
 
 static bool completion_is_next(const struct vscsi *v)
 {
-	return v->in_flight && (!v->has_next || v->heap[0].time_ns <= v->next.time_ns);
+	return v->in_flight.count &&
+	       (!v->has_next || completions_first_ns(&v->in_flight) <= v->next.time_ns);
 }
 
 static ssize_t vscsi_read(struct source *source, struct event *events, size_t max)
@@ -366,6 +314,7 @@ static ssize_t vscsi_read(struct source *source, struct event *events, size_t ma
 			emit_attribute(v, &events[n]);
 		}
 	}
+	v->source.read_bytes = byte_reader_position(v->file);
 	return n;
 }
 
@@ -373,9 +322,8 @@ static void vscsi_close(struct source *source)
 {
 	struct vscsi *v = container_of(source, struct vscsi, source);
 
-	if (v->file)
-		fclose(v->file);
-	free(v->heap);
+	byte_reader_close(v->file);
+	completions_fini(&v->in_flight);
 	free(v->path);
 	free(v);
 }
@@ -388,20 +336,15 @@ static const struct source_ops vscsi_ops = {
 
 static int open_file(struct vscsi *v)
 {
-	uint8_t head[IMPORT_HEAD_BYTES];
-	struct stat st;
+	const char *head;
 	size_t bytes;
 
-	v->file = fopen(v->path, "re");
-	if (!v->file || fstat(fileno(v->file), &st))
-		return fail_errno(errno, "cannot open %s", v->path);
-	v->source.total_bytes = st.st_size;
-	bytes = fread(head, 1, sizeof(head), v->file);
-	v->layout = layout_of(head, bytes);
-	if (!v->layout)
-		return fail("%s is not a vscsi trace", v->path);
-	rewind(v->file);
-	return 0;
+	v->file = byte_reader_open(v->path);
+	if (!v->file || byte_reader_peek(v->file, IMPORT_HEAD_BYTES, &head, &bytes))
+		return -1;
+	v->source.total_bytes = v->file->total_bytes;
+	v->layout = layout_of((const uint8_t *)head, bytes);
+	return v->layout ? 0 : fail("%s is no vscsi trace", v->path);
 }
 
 static void add_head_attributes(struct vscsi *v)
@@ -417,7 +360,7 @@ static void add_head_attributes(struct vscsi *v)
 		 v->layout->response_at ? "from response times" : "none");
 }
 
-static struct source *vscsi_open(const char *path)
+static struct source *vscsi_open(const char *path, const struct import_options *options)
 {
 	struct vscsi *v = calloc(1, sizeof(*v));
 
@@ -493,7 +436,7 @@ static int map_file(struct vscsi_requests *r)
 	head = bytes < IMPORT_HEAD_BYTES ? bytes : IMPORT_HEAD_BYTES;
 	r->v.layout = layout_of(r->file.at, head);
 	if (!r->v.layout)
-		return fail("%s is not a vscsi trace", r->v.path);
+		return fail("%s is no vscsi trace", r->v.path);
 	r->source.total_bytes = bytes;
 	r->source.count = bytes / r->v.layout->bytes;
 	if (bytes % r->v.layout->bytes)
@@ -501,10 +444,13 @@ static int map_file(struct vscsi_requests *r)
 	return 0;
 }
 
-static struct request_source *vscsi_requests(const char *path)
+static struct request_source *vscsi_requests(const char *path, const struct import_options *options)
 {
-	struct vscsi_requests *r = calloc(1, sizeof(*r));
+	struct vscsi_requests *r;
 
+	if (options->packed)
+		return requests_of_events(vscsi_open(path, options));
+	r = calloc(1, sizeof(*r));
 	if (!r || !(r->v.path = strdup(path))) {
 		fail("out of memory for %s", path);
 		free(r);

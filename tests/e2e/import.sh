@@ -51,7 +51,7 @@ holds "the text form gives the same" "$(miss_ratio "$T/v1.events" --size 4) == $
 fails "a cut file" "record 24 has only 27 of 32 bytes" "$SKY" import vscsi "$T/cut.vscsi" -o "$T/wrong.h5"
 fails "another version in the middle" "record 169 .* another version" \
 	"$SKY" import vscsi "$T/mixed.vscsi" -o "$T/wrong.h5"
-fails "another format" "not a vscsi trace" "$SKY" import vscsi Makefile -o "$T/wrong.h5"
+fails "another format" "no vscsi trace" "$SKY" import vscsi Makefile -o "$T/wrong.h5"
 : >"$T/empty"
 fails "an empty file" "is empty" "$SKY" import vscsi "$T/empty" -o "$T/wrong.h5"
 "$SKY" import nosuch "$T/v1.vscsi" -o "$T/wrong.h5" 2>/dev/null
@@ -89,12 +89,125 @@ objects "$T/back.oracle" <<'S'
 5 7 512 -1
 4 7 512 -1
 S
-fails "objects whose times fall" "not a" "$SKY" sim "$T/back.oracle" -f oracleGeneral -g start --size 9
+fails "objects whose times fall" "is no" "$SKY" sim "$T/back.oracle" -f oracleGeneral -g start --size 9
 fails "objects said to be commands" "looks like oracleGeneral" "$SKY" sim "$T/o.oracle" -f vscsi --size 9
 printf '1 7 512 2\n2 8 512 -1\n3 7 512 -1\n' | objects "$T/small.oracle"
 check "objects are imported" "$SKY" import oracleGeneral "$T/small.oracle" -o "$T/small.h5"
 got=$("$SKY" sim "$T/small.h5" -g start --size 2 --json | jq -c '[.requests, .results[0].hits]')
 [ "$got" = "[3,1]" ] && ok "and give the same hits" || not_ok "and give the same hits" "$got"
+
+# Requests of each format in text, from a file of its own; the counts are by operation.
+# imports FORMAT NAME EXPECTED [OPTION...]: file $T/NAME gives so many reads, writes, others and completions
+imports() {
+	local format=$1 file=$T/$2 expected=$3 got
+	shift 3
+	if ! "$SKY" import "$format" "$file" -o "$T/i.h5" "$@" 2>"$T/err"; then
+		not_ok "$format is imported" "$(cat "$T/err")"
+		return
+	fi
+	got=$("$SKY" dump "$T/i.h5" --kinds block,complete | awk '
+		$5 == "complete" { c++; next } $6 == "R" { r++; next } $6 == "W" { w++; next } { o++ }
+		END { print r + 0, w + 0, o + 0, c + 0 }')
+	[ "$got" = "$expected" ] && ok "$format is imported: $got" || not_ok "$format is imported" "$got"
+	got=$("$SKY" sim "$file" --format "$format" "$@" --size 10 --json | jq .requests)
+	[ "$got" = "$(echo "$expected" | awk '{ print $1 + $2 }')" ] &&
+		ok "$format is simulated as it is" || not_ok "$format is simulated as it is" "$got requests"
+}
+cat >"$T/t.alibaba" <<'S'
+419,W,8792731648,16384,1577808144360767
+3,R,4096,512,1577808144360768
+S
+cat >"$T/t.msr" <<'S'
+128166372003061629,hm,1,Read,383496192,32768,1331
+128166372016382155,hm,1,Write,310983680,4096,113736
+S
+cat >"$T/t.tencent" <<'S'
+1538323200,12910952,128,0,1063
+1538323200,8,9,1,1283
+S
+cat >"$T/t.fiu" <<'S'
+89966527996712 4253 nfsd 508516680 8 W 6 0 b5e9f4e5ab62a4fff5313a606b0ad4e3
+89966527996812 4253 nfsd 508516680 8 R 6 0 b5e9f4e5ab62a4fff5313a606b0ad4e3
+S
+cat >"$T/t.blkparse" <<'S'
+  8,0    3        1     0.000000000   697  Q   W 223490 + 8 [kjournald]
+  8,0    3        3     0.000001000   697  D  WS 223490 + 8 [kjournald]
+  8,0    0        5     0.000003000     0  C  WS 223490 + 8 [0]
+S
+cat >"$T/t.fio" <<'S'
+fio version 3 iolog
+0 /dev/sdb add
+5 /dev/sdb read 0 512
+7 /dev/sdb datasync 0 0
+S
+cat >"$T/t.csv" <<'S'
+time_us,op,offset_bytes,length_bytes,response_us
+1,R,4096,512,9
+2,trim,4096,512,9
+S
+printf '5 1 64 8 0\n6 1 64 8 1\n' >"$T/t.named"
+names=(--columns time_ns,disk,offset_sectors,length_sectors,read)
+imports alibaba t.alibaba "1 1 0 0"
+imports msr t.msr "1 1 0 2"
+imports tencent t.tencent "1 1 0 0"
+imports fiu t.fiu "1 1 0 0"
+imports blkparse t.blkparse "0 1 0 1"
+imports fio t.fio "1 0 1 0"
+imports csv t.csv "1 0 1 2"
+imports csv t.named "1 1 0 0" "${names[@]}"
+for format in alibaba msr tencent fiu blkparse fio csv; do
+	gzip -k "$T/t.$format"
+	xz -k "$T/t.$format"
+	"$SKY" import $format "$T/t.$format" -o "$T/plain.events"
+	for packed in gz xz; do
+		"$SKY" import $format "$T/t.$format.$packed" -o "$T/packed.events"
+		grep -v name=\"source\" "$T/packed.events" >"$T/packed"
+		grep -v name=\"source\" "$T/plain.events" | cmp -s - "$T/packed" &&
+			ok "$format by $packed" || not_ok "$format by $packed" "differs"
+	done
+	head -c -3 "$T/t.$format" >"$T/cut"
+	fails "$format that is cut" "is cut: nothing ends its last line" \
+		"$SKY" import $format "$T/cut" -o "$T/wrong.h5"
+	head -c -5 "$T/t.$format.gz" >"$T/cut.gz"
+	fails "$format that is cut and packed" "is it whole" "$SKY" import $format "$T/cut.gz" -o "$T/wrong.h5"
+	fails "$format that is of another" "is no $format trace; it looks like vscsi" \
+		"$SKY" import $format "$T/v1.vscsi" -o "$T/wrong.h5"
+	(cat "$T/t.$format"; echo "what is this") >"$T/odd"
+	fails "$format with an odd line" "line" "$SKY" import $format "$T/odd" -o "$T/wrong.h5"
+done
+tar -C "$T" -czf "$T/one.tgz" t.tencent
+imports tencent one.tgz "1 1 0 0"
+tar -C "$T" -czf "$T/two.tgz" t.tencent t.fiu
+fails "a tar of two files" "more than one file" "$SKY" import tencent "$T/two.tgz" -o "$T/wrong.h5"
+echo 3,R,8,8,1577808144 >"$T/wrong.alibaba"
+fails "seconds for microseconds" "a date in s; alibaba has" \
+	"$SKY" import alibaba "$T/wrong.alibaba" -o "$T/wrong.h5"
+gzip -k "$T/small.oracle"
+got=$("$SKY" sim "$T/small.oracle.gz" -f oracleGeneral -g start --size 2 --json | jq -c '[.requests, .results[0].hits]')
+[ "$got" = "[3,1]" ] && ok "objects that are packed" || not_ok "objects that are packed" "$got"
+xz -k "$T/v2.vscsi"
+holds "vscsi that is packed" "$(miss_ratio "$T/v2.vscsi.xz" --format vscsi --size 4) == 0.1667"
+fails "columns without units" "no column \"time\"" \
+	"$SKY" import csv "$T/t.named" --columns time,op -o "$T/wrong.h5"
+
+traces=${SKY_TRACES:-}
+# real FILE FORMAT EXPECTED [OPTION...]
+real() {
+	local name=$1
+	if [ ! -r "$traces/$name" ]; then
+		skip "$name" "SKY_TRACES names no folder with it"
+		return
+	fi
+	cp "$traces/$name" "$T/"
+	[ -z "$(tail -c 1 "$T/$name" | tr -d '\n\0')" ] || [ "$2" = blktrace ] || echo >>"$T/$name"
+	imports "$2" "$name" "${@:3}"
+}
+real fiu-homes-sample.1.blkparse fiu "0 1000 0 0"
+real fiu-mail-01-sample.blkparse fiu "984 16 0 0"
+real fiu-web-vm-sample.blkparse fiu "0 1000 0 0"
+real hfplayer-small-tpch.csv csv "0 780 0 780"
+real mqsim-wsrch-small.trace csv "24779 4 0 0" "${names[@]}"
+real takeoverjp-sample.blktrace.0 blktrace "963 0 0 963"
 
 trace=${SKY_TRACES:-}/cloudPhysicsIO.vscsi
 if [ ! -r "$trace" ]; then

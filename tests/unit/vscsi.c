@@ -82,7 +82,7 @@ static const struct importer *importer(void)
 /* All events of a file, checked, in one array (their texts are not kept); -1 if reading fails. */
 static ssize_t read_all(const char *path, struct event *events, size_t max)
 {
-	struct source *source = import_open(importer(), path);
+	struct source *source = import_open(importer(), path, NULL);
 	ssize_t count = 0;
 	size_t n = 0;
 
