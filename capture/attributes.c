@@ -42,7 +42,7 @@ void attributes_add_text(struct attributes *attributes, const char *name, const 
 		attributes_add(attributes, name, "%s", value);
 }
 
-void attributes_add_machine(struct attributes *attributes, const char *recorder)
+void attributes_add_machine(struct attributes *attributes, const char *recorder, const char *guest)
 {
 	time_t now = time(NULL);
 	struct utsname system;
@@ -55,7 +55,7 @@ void attributes_add_machine(struct attributes *attributes, const char *recorder)
 	attributes_add(attributes, "version", "%s", SKY_VERSION);
 	attributes_add(attributes, "started", "%s", started);
 	attributes_add(attributes, "clock", "CLOCK_MONOTONIC");
-	attributes_add(attributes, "guest", "linux64");
+	attributes_add(attributes, "guest", "%s", guest);
 	if (!uname(&system)) {
 		attributes_add(attributes, "kernel", "%s", system.release);
 		attributes_add(attributes, "host", "%s", system.nodename);

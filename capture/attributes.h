@@ -23,8 +23,8 @@ void attributes_add(struct attributes *attributes, const char *name, const char 
 	__attribute__((format(printf, 3, 4)));
 /* Nothing if the value is NULL. */
 void attributes_add_text(struct attributes *attributes, const char *name, const char *value);
-/* The recorder's name, Sky's version, the time, the clock, this machine. */
-void attributes_add_machine(struct attributes *attributes, const char *recorder);
+/* The recorder's name, Sky's version, the time, the clock, whose calls they are, this machine. */
+void attributes_add_machine(struct attributes *attributes, const char *recorder, const char *guest);
 /* Words up to a NULL, as a shell would take them; nothing if words is NULL. */
 void attributes_add_command(struct attributes *attributes, const char *name, char *const *words);
 

@@ -41,7 +41,7 @@ void provenance_collect(struct attributes *attributes, const struct record_optio
 			const struct volume *volume, uint64_t disk_bytes, const char *no_truth)
 {
 	attributes->count = 0;
-	attributes_add_machine(attributes, "host");
+	attributes_add_machine(attributes, "host", "linux64");
 	add_volume(attributes, options, volume, disk_bytes);
 	add_commands(attributes, options);
 	attributes_add(attributes, "truth", "%s%s", no_truth ? "none: " : "bpf",

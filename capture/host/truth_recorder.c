@@ -137,7 +137,7 @@ static int start_collector(struct session *s)
 	options.sink = stream_create(fd, o->output);
 	if (!options.sink)
 		return -1;
-	attributes_add_machine(&attributes, "truth");
+	attributes_add_machine(&attributes, "truth", "linux64");
 	attributes_add(&attributes, "disk.0.name", "%s", o->device);
 	attributes_add(&attributes, "calls", "none");
 	attributes_add(&attributes, "truth", "bpf");

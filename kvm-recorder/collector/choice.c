@@ -49,6 +49,17 @@ static int choose(const struct attached_ring *ring, enum sky_select_kind kind, u
 	return ring_select(ring, &select);
 }
 
+static int choose_abi(const struct choice *choice)
+{
+	if (!choose(choice->ring, SKY_SELECT_ABI, choice->options->abi, "", false))
+		return 0;
+	if (errno == EBUSY)
+		return fail(
+			"processes of the guest are still followed from an earlier recording with "
+			"another --abi; let them run for a moment and try again");
+	return fail_errno(errno, "cannot say what the guest's system calls are");
+}
+
 /* First the files: nobody shall be recorded who has not heard of them. */
 static int choose_all(const struct choice *choice)
 {
@@ -56,6 +67,8 @@ static int choose_all(const struct choice *choice)
 
 	if (o->only && *o->only && choose(choice->ring, SKY_SELECT_ONLY, 0, o->only, false))
 		return fail_errno(errno, "cannot choose the files below %s", o->only);
+	if (choose_abi(choice))
+		return -1;
 	for (unsigned i = 0; i < o->pid_count; i++)
 		if (choose(choice->ring, SKY_SELECT_PID, o->pids[i], "", false))
 			return fail_errno(errno, "cannot choose process %u of the guest",

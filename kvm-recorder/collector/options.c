@@ -19,6 +19,7 @@ enum {
 	OPTION_PID,
 	OPTION_EXEC,
 	OPTION_ONLY,
+	OPTION_ABI,
 	OPTION_VSOCK,
 	OPTION_STREAM,
 	OPTION_ROTATE,
@@ -48,6 +49,8 @@ static const struct argp_option option_table[] = {
 	 3},
 	{"only", OPTION_ONLY, "PREFIX", 0,
 	 "Record reads and writes of files below this full path only", 3},
+	{"abi", OPTION_ABI, "ABI", 0,
+	 "What the guest's system calls are: linux64 (default) or freebsd64", 3},
 	{"vsock", OPTION_VSOCK, "PORT", 0,
 	 "Record who asks for it at this vsock port by `skyrun --vsock`", 3},
 
@@ -154,6 +157,13 @@ static void set_only(struct argp_state *state, struct kvm_options *options, cons
 	options->only = path;
 }
 
+static void set_abi(struct argp_state *state, struct kvm_options *options, const char *text)
+{
+	if (strcmp(text, "linux64") && strcmp(text, "freebsd64"))
+		argp_error(state, "--abi %s is neither linux64 nor freebsd64", text);
+	options->abi = *text == 'l' ? ABI_LINUX64 : ABI_FREEBSD64;
+}
+
 /* `--kvm --help` asks for help, not for a machine of that name. */
 static void set_machine(struct argp_state *state, struct kvm_options *options, const char *text)
 {
@@ -168,15 +178,18 @@ static void check(struct argp_state *state, const struct kvm_options *options)
 	size_t length = options->output ? strlen(options->output) : 0;
 
 	bool chooses = options->pid_count || options->program_count || options->only ||
-		       options->vsock_port;
+		       options->vsock_port || options->abi != ABI_LINUX64;
 
 	if (options->list)
 		return;
 	if (!options->machine && chooses)
-		argp_error(state, "--pid, --exec, --only and --vsock choose of a virtual machine; "
-				  "name one");
+		argp_error(state, "--pid, --exec, --only, --abi and --vsock are about a virtual "
+				  "machine; name one");
 	if (!options->machine && !options->disk_count)
 		argp_error(state, "without a virtual machine, name a disk with --disk");
+	if (options->abi == ABI_FREEBSD64 && (options->program_count || options->only))
+		argp_error(state, "--exec and --only need what a guest with FreeBSD's calls isn't "
+				  "asked; choose by --pid, or from within");
 	if (!options->output && !options->stream)
 		argp_error(state, "name the trace with -o T.h5");
 	if (options->output && (length < 4 || strcmp(options->output + length - 3, ".h5")))
@@ -214,6 +227,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		break;
 	case OPTION_ONLY:
 		set_only(state, options, argument);
+		break;
+	case OPTION_ABI:
+		set_abi(state, options, argument);
 		break;
 	case OPTION_VSOCK:
 		options->vsock_port = number(state, "--vsock", argument);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/event.h"
 #include "kvm-recorder/kernel/sky_ioctl.h"
 
 #define DISKS_MAX 64
@@ -26,6 +27,7 @@ struct kvm_options {
 	const char *programs[SKY_SELECTS_MAX];
 	unsigned pid_count, program_count;
 	char *only;	     /* NULL: all files */
+	enum abi abi;	     /* of the machine's system calls */
 	uint32_t vsock_port; /* 0: nobody may ask by vsock */
 	bool list, as_json;
 	char **command; /* NULL: none */

@@ -165,7 +165,7 @@ static void collect_attributes(struct session *s)
 	struct attributes *a = &s->attributes;
 	char name[GUEST_NAME_BYTES];
 
-	attributes_add_machine(a, "kvm");
+	attributes_add_machine(a, "kvm", o->abi == ABI_FREEBSD64 ? "freebsd64" : "linux64");
 	if (s->machine >= 0) {
 		guest_name(s->machine, name);
 		attributes_add(a, "vm.pid", "%d", (int)s->machine);

@@ -15,7 +15,7 @@
 #include "sky_ring.h"
 
 #define SKY_DEVICE	   "/dev/sky"
-#define SKY_ABI_VERSION	   1
+#define SKY_ABI_VERSION	   2
 #define SKY_RING_BYTES_MAX (1u << 30)
 
 struct sky_attach {
@@ -39,6 +39,11 @@ enum sky_select_kind {
 	SKY_SELECT_PID,	 /* the process of that number, as it sees itself */
 	SKY_SELECT_EXEC, /* who executes text: the last part of a path, or a whole one */
 	SKY_SELECT_ONLY, /* files below text, a full path without a slash at its end */
+	/*
+	 * Its system calls are those of enum sky_abi (sky_records.h) `pid`. Nobody of the
+	 * machine can ask for anything before that is said.
+	 */
+	SKY_SELECT_ABI,
 };
 
 #define SKY_SELECT_BYTES   4096
@@ -56,7 +61,10 @@ struct sky_select {
 #define SKY_ABI _IO('Y', 0) /* returns SKY_ABI_VERSION */
 #define SKY_SOURCES _IOWR('Y', 1, struct sky_sources)
 #define SKY_ATTACH  _IOW('Y', 2, struct sky_attach) /* EBUSY: somebody records it already */
-/* EEXIST: it is monitored; ENOSPC: too many; EINVAL: not attached to a virtual CPU */
+/*
+ * EEXIST: it is monitored; ENOSPC: too many; EINVAL: not attached to a virtual CPU; EBUSY:
+ * processes are still monitored by another ABI
+ */
 #define SKY_SELECT  _IOW('Y', 3, struct sky_select)
 
 #endif

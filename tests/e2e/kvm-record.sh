@@ -38,6 +38,10 @@ for path in mnt /mnt/../in /mnt/./in ""; do
 	says "\"$path\" is no full path" 2 "is not a" --kvm 1 "--only=$path" -o "$T/t.h5"
 done
 says "files are chosen once" 2 "once" --kvm 1 --only /a --only /b -o "$T/t.h5"
+says "\"netbsd64\" is no ABI" 2 "neither linux64 nor freebsd64" --kvm 1 --abi netbsd64 -o "$T/t.h5"
+says "FreeBSD's processes aren't found by program" 2 "choose by --pid" --kvm 1 --abi freebsd64 --exec sh -o "$T/t.h5"
+says "FreeBSD's files aren't found by path" 2 "choose by --pid" --kvm 1 --abi freebsd64 --only /a -o "$T/t.h5"
+says "disks alone have no ABI" 2 "about a virtual machine" --kvm none --disk a --abi freebsd64 -o "$T/t.h5"
 says "a vsock port is a number" 2 "is not a number" --kvm 1 --vsock a -o "$T/t.h5"
 says "the recorder has a help of its own" 0 "--rotate=BYTES" --kvm --help
 says "the host's recorder is the one that is taken otherwise" 0 "--mkfs-options" --help

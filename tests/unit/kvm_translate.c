@@ -152,6 +152,22 @@ Test(kvm_translate, an_unknown_call_has_all_arguments)
 	cr_expect_eq(event.entry.argument[5], 8);
 }
 
+Test(kvm_translate, an_indirect_call_of_freebsd_has_all_arguments)
+{
+	make(SKY_RECORD_ENTRY, sizeof(r.entry), 0);
+	r.entry.abi = ABI_FREEBSD64;
+	r.entry.number = call_number(ABI_FREEBSD64, CALL___syscall);
+	for (int i = 0; i < 6; i++)
+		r.entry.argument[i] = i + 1;
+	cr_assert_null(translate(&r.record, 0, &event));
+	for (int i = 0; i < 6; i++)
+		cr_expect_eq(event.entry.argument[i], i + 1);
+	r.entry.number = call_number(ABI_FREEBSD64, CALL_aio_read);
+	cr_assert_null(translate(&r.record, 0, &event));
+	cr_expect_eq(event.entry.argument[0], 1);
+	cr_expect_eq(event.entry.argument[1], 0);
+}
+
 Test(kvm_translate, an_entry_has_numbers_then_texts)
 {
 	make(SKY_RECORD_ENTRY, sizeof(r.entry), (2 + RECORD_WORDS + 3) * 8 + 4 + 2);

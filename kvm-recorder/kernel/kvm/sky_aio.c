@@ -2,7 +2,8 @@
 /*
  * Linux's asynchronous calls (paper, section 3.4.2): io_submit tells what is to be
  * written and read, io_getevents what is done. A request is known by the address
- * of its control block; where a read's data will be is remembered until then.
+ * of its control block; where a read's data will be is remembered until then. FreeBSD's
+ * own (sky_freebsd.c) go the same way from there.
  */
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -137,55 +138,72 @@ static bool is_outside(struct sky_vcpu *sky, const struct sky_call *call, int fd
 	return outside;
 }
 
+void sky_request_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+			   const struct sky_request *request)
+{
+	const struct sky_read *data = &request->data;
+	u64 *words = sky_request_next(sky, got);
+	struct sky_process *process;
+
+	if (!words)
+		return;
+	words[SKY_REQUEST_ID] = request->id;
+	words[SKY_REQUEST_OPCODE] = request->opcode;
+	words[SKY_REQUEST_FD] = request->fd;
+	words[SKY_REQUEST_BUFFER] = data->buffer;
+	words[SKY_REQUEST_BYTES] = data->vector ? sky_vector_bytes(sky, data) : data->bytes;
+	words[SKY_REQUEST_OFFSET] = data->offset;
+	words[SKY_REQUEST_FLAGS] = request->flags;
+	words[SKY_REQUEST_RESULT] = 0;
+	words[SKY_REQUEST_CHUNKS] = 0;
+	if (is_outside(sky, call, request->fd))
+		return;
+	if (request->writes)
+		words[SKY_REQUEST_CHUNKS] = sky_hash_request(sky, got, data, U64_MAX);
+	if (!request->reads)
+		return;
+	mutex_lock(&sky->vm->lock);
+	process = sky_process_of(sky->vm, call->space, call->fs_base);
+	if (process)
+		sky_read_remember(process, request->id, data);
+	mutex_unlock(&sky->vm->lock);
+}
+
 static void submit_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
 		       u64 at)
 {
-	struct sky_process *process;
-	struct sky_read data;
+	struct sky_request request;
 	struct iocb block;
-	u64 *words;
 
 	if (sky_read_user(sky, at, &block, sizeof(block)) != sizeof(block)) {
 		got->unread++;
 		return;
 	}
-	data = (struct sky_read){
-		.buffer = block.aio_buf,
-		.bytes = block.aio_nbytes,
-		.offset = block.aio_offset,
-		.vector = is_vector(&block),
+	request = (struct sky_request){
+		.id = at,
+		.opcode = block.aio_lio_opcode,
+		.flags = block.aio_flags,
+		.fd = block.aio_fildes,
+		.reads = reads(&block),
+		.writes = writes(&block),
+		.data = {
+			.buffer = block.aio_buf,
+			.bytes = block.aio_nbytes,
+			.offset = block.aio_offset,
+			.vector = is_vector(&block),
+		},
 	};
-	words = sky_request_next(sky, got);
-	if (!words)
-		return;
-	words[SKY_REQUEST_ID] = at;
-	words[SKY_REQUEST_OPCODE] = block.aio_lio_opcode;
-	words[SKY_REQUEST_FD] = block.aio_fildes;
-	words[SKY_REQUEST_BUFFER] = block.aio_buf;
-	words[SKY_REQUEST_BYTES] = data.vector ? sky_vector_bytes(sky, &data) : data.bytes;
-	words[SKY_REQUEST_OFFSET] = block.aio_offset;
-	words[SKY_REQUEST_FLAGS] = block.aio_flags;
-	words[SKY_REQUEST_RESULT] = 0;
-	words[SKY_REQUEST_CHUNKS] = 0;
-	if (is_outside(sky, call, block.aio_fildes))
-		return;
-	if (writes(&block))
-		words[SKY_REQUEST_CHUNKS] = sky_hash_request(sky, got, &(struct sky_read){
-			.buffer = block.aio_buf, .bytes = block.aio_nbytes,
-			.offset = block.aio_offset, .vector = is_vector(&block)}, U64_MAX);
-	if (!reads(&block))
-		return;
-	mutex_lock(&sky->vm->lock);
-	process = sky_process_of(sky->vm, call->space, call->fs_base);
-	if (process)
-		sky_read_remember(process, at, &data);
-	mutex_unlock(&sky->vm->lock);
+	sky_request_submitted(sky, call, got, &request);
 }
 
 void sky_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got)
 {
 	u64 count = call->argument[1], i, at;
 
+	if (call->abi == SKY_ABI_FREEBSD64) {
+		sky_freebsd_submitted(sky, call, got);
+		return;
+	}
 	got->cut |= count > SKY_REQUESTS_MAX;
 	for (i = 0; i < min_t(u64, count, SKY_REQUESTS_MAX); i++) {
 		if (sky_read_user(sky, call->argument[2] + i * sizeof(at), &at, sizeof(at)) ==
@@ -196,30 +214,30 @@ void sky_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathe
 	}
 }
 
-static void event_one(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
-		      const struct io_event *event)
+void sky_request_completed(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+			   u64 id, s64 result, bool tells)
 {
-	u64 *words = sky_request_next(sky, got);
+	u64 untold[SKY_REQUEST_WORDS], *words = tells ? sky_request_next(sky, got) : untold;
 	struct sky_read *read = NULL;
 	struct sky_process *process;
 
 	if (!words)
 		return;
 	memset(words, 0, SKY_REQUEST_WORDS * sizeof(*words));
-	words[SKY_REQUEST_ID] = event->obj;
-	words[SKY_REQUEST_RESULT] = event->res;
+	words[SKY_REQUEST_ID] = id;
+	words[SKY_REQUEST_RESULT] = result;
 	mutex_lock(&sky->vm->lock);
 	process = sky_process_of(sky->vm, call->space, call->fs_base);
 	if (process)
-		read = sky_read_take(process, event->obj);
+		read = sky_read_take(process, id);
 	mutex_unlock(&sky->vm->lock);
 	if (!read)
 		return;
 	words[SKY_REQUEST_BUFFER] = read->buffer;
 	words[SKY_REQUEST_BYTES] = read->bytes;
 	words[SKY_REQUEST_OFFSET] = read->offset;
-	if (event->res > 0)
-		words[SKY_REQUEST_CHUNKS] = sky_hash_request(sky, got, read, event->res);
+	if (result > 0)
+		words[SKY_REQUEST_CHUNKS] = sky_hash_request(sky, got, read, result);
 	kfree(read);
 }
 
@@ -229,6 +247,10 @@ void sky_events_taken(struct sky_vcpu *sky, struct sky_call *call, struct sky_ga
 	struct io_event event;
 	s64 i;
 
+	if (call->abi == SKY_ABI_FREEBSD64) {
+		sky_freebsd_completed(sky, call, got, result);
+		return;
+	}
 	for (i = result > 0 ? sky_ring_told(sky, call, result) : 0; i < result; i++) {
 		if (i >= SKY_REQUESTS_MAX) {
 			got->cut = true;
@@ -236,7 +258,7 @@ void sky_events_taken(struct sky_vcpu *sky, struct sky_call *call, struct sky_ga
 		}
 		if (sky_read_user(sky, call->argument[3] + i * sizeof(event), &event,
 				  sizeof(event)) == sizeof(event))
-			event_one(sky, call, got, &event);
+			sky_request_completed(sky, call, got, event.obj, event.res, true);
 		else
 			got->unread++;
 	}

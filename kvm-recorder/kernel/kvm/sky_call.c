@@ -134,6 +134,8 @@ static bool is_32(const struct sky_call *call)
 
 const struct sky_rule *sky_rule_of(const struct sky_call *call)
 {
+	if (is_32(call) && call->abi != SKY_ABI_LINUX64)
+		return &no_rule;
 	if (is_32(call))
 		return call->number < ARRAY_SIZE(rules_32) ? rules_32 + call->number : &no_rule;
 	if (call->number >= ARRAY_SIZE(rules))
@@ -229,7 +231,7 @@ static void exit_without_data(struct sky_vcpu *sky, const struct sky_call *call,
 		.cpu = *cpu,
 		.file_offset = SKY_OFFSET_UNKNOWN,
 		.written_offset = SKY_OFFSET_UNKNOWN,
-		.number = call->number,
+		.number = call->raw_number,
 		.abi = call->abi,
 		.flags = call->flags,
 		.way = way,
@@ -348,16 +350,32 @@ static void take_arguments(struct sky_vcpu *sky, struct sky_call *call)
 			 call->flags & SKY_CALL_COMPAT ? registers_32 :
 							  registers_64;
 	bool fast = from == registers_32;
-	unsigned int i, count = fast ? ARRAY_SIZE(registers_32) : ARRAY_SIZE(call->argument);
+	unsigned int i, count = fast ? ARRAY_SIZE(registers_32) : ARRAY_SIZE(call->raw_argument);
 	u32 last = 0;
 
 	for (i = 0; i < count; i++) {
-		call->argument[i] = kvm_register_read_raw(sky->vcpu, from[i]);
+		call->raw_argument[i] = kvm_register_read_raw(sky->vcpu, from[i]);
 		if (is_32(call))
-			call->argument[i] = (u32)call->argument[i];
+			call->raw_argument[i] = (u32)call->raw_argument[i];
 	}
 	if (fast && sky_read_user(sky, call->stack, &last, sizeof(last)) == sizeof(last))
-		call->argument[5] = last;
+		call->raw_argument[5] = last;
+}
+
+void sky_call_read(struct sky_vcpu *sky, struct sky_call *call)
+{
+	call->number = call->raw_number;
+	memcpy(call->argument, call->raw_argument, sizeof(call->argument));
+	if (call->abi == SKY_ABI_FREEBSD64 && !is_32(call))
+		sky_freebsd_call(sky, call);
+	call->rule = sky_rule_of(call);
+}
+
+s64 sky_result(struct sky_vcpu *sky, u64 flags)
+{
+	s64 result = kvm_rax_read(sky->vcpu);
+
+	return sky_is_freebsd(sky->vm) && flags & X86_EFLAGS_CF ? -result : result;
 }
 
 static u64 argument_of(const struct sky_call *call, u8 number)
@@ -453,7 +471,7 @@ static void entry_record(struct sky_vcpu *sky, const struct sky_call *call,
 {
 	struct sky_entry_record record = {
 		.file_offset = tells_target(call, got) ? call->offset : SKY_OFFSET_UNKNOWN,
-		.number = call->number,
+		.number = call->raw_number,
 		.abi = call->abi,
 		.flags = call->flags | (got->cut ? SKY_CALL_CUT : 0),
 		.path = got->path,
@@ -471,7 +489,7 @@ static void entry_record(struct sky_vcpu *sky, const struct sky_call *call,
 	};
 
 	sky_call_cpu(call, &record.cpu);
-	memcpy(record.argument, call->argument, sizeof(record.argument));
+	memcpy(record.argument, call->raw_argument, sizeof(record.argument));
 	sky_record_put(sky, SKY_RECORD_ENTRY, &record, sizeof(record), parts, ARRAY_SIZE(parts));
 }
 
@@ -535,14 +553,15 @@ static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, u64 rip, u64 n
 	call->fs_base = sky_fs_base(vcpu);
 	call->rip = rip;
 	call->next_rip = next_rip;
-	call->number = kvm_rax_read(vcpu);
+	call->raw_number = kvm_rax_read(vcpu);
+	call->abi = sky->vm->abi;
 	call->flags = flags;
 	if (flags & SKY_CALL_COMPAT)
 		sky_count(sky->vm, SKY_COUNT_compat);
 	call->vcpu = vcpu->vcpu_id;
 	take_arguments(sky, call);
+	sky_call_read(sky, call);
 	call->content = (struct sky_content){.own_fd = -1, .head_bytes = -1, .tail_bytes = -1};
-	call->rule = sky_rule_of(call);
 	return call;
 }
 
@@ -770,12 +789,13 @@ enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next
 static void exit_record(struct sky_vcpu *sky, const struct sky_call *call, s64 result, u64 flags,
 			u16 way, const struct sky_gathered *got)
 {
+	bool failed = call->abi == SKY_ABI_FREEBSD64 && flags & X86_EFLAGS_CF;
 	struct sky_exit_record record = {
-		.result = result,
+		.result = failed ? -result : result,
 		.file_offset = call->rule->reads || call->content.copy ? call->offset :
 									  SKY_OFFSET_UNKNOWN,
 		.written_offset = SKY_OFFSET_UNKNOWN,
-		.number = call->number,
+		.number = call->raw_number,
 		.abi = call->abi,
 		.flags = call->flags | (got->cut ? SKY_CALL_CUT : 0),
 		.carry = flags & X86_EFLAGS_CF,
@@ -827,7 +847,7 @@ static void call_returned(struct sky_vcpu *sky, struct sky_call *call, s64 resul
 
 	sky_count(sky->vm, SKY_COUNT_returns);
 	if (rule->kind == SKY_RULE_FORK || rule->kind == SKY_RULE_EXEC)
-		sky_fork_end(sky, call, result);
+		sky_fork_end(sky, call, sky_freebsd_child(sky, call, result));
 	sky_file_returned(sky->vm, call->process, call, result);
 	sky_ring_returned(sky, call->process, call, result);
 	sky_mapped_returned(sky, call, result);
@@ -887,9 +907,8 @@ static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 resu
 
 /* With the lock: the call that ends here, if it is one; or *to is not SKY_RETURN_OTHER. */
 static struct sky_call *call_returns(struct sky_vcpu *sky, struct sky_process *process, u64 rip,
-				     u64 stack, u16 *way, enum sky_return *to)
+				     u64 stack, s64 result, u16 *way, enum sky_return *to)
 {
-	s64 result = kvm_rax_read(sky->vcpu);
 	struct sky_call *call = NULL;
 
 	if (sky_insight_answered(sky, process, rip, stack, *way == SKY_WAY_SYSRET, &call)) {
@@ -930,17 +949,21 @@ enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 fl
 
 	mutex_lock(&vm->lock);
 	owner = sky_process_in(vm, sky_space_now(sky));
-	if (owner) {
+	if (owner && sky_executed(sky, owner, rip, stack)) {
+		to = SKY_RETURN_CALL;
+	} else if (owner) {
 		if (owner->faults)
 			sky_faults_return(sky, owner, true);
 		if (vm->debt_count)
 			sky_stranger_returns(sky, rip, stack);
 		process = sky_process_of(vm, owner->space, sky_fs_base(sky->vcpu));
-		if (way != SKY_WAY_SYSRET)
+		/* Linux's handlers; FreeBSD's are shown what there is. */
+		if (way != SKY_WAY_SYSRET && !sky_is_freebsd(vm))
 			call = sky_insight_interrupted(sky, process, stack, &result);
 		if (!call) {
-			call = call_returns(sky, process, rip, stack, &way, &to);
-			result = kvm_rax_read(sky->vcpu);
+			call = call_returns(sky, process, rip, stack, sky_result(sky, flags), &way,
+					    &to);
+			result = sky_result(sky, flags);
 		}
 	} else {
 		if (sky->watching && sky_first_return(sky, rip, stack))

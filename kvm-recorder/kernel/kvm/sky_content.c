@@ -73,7 +73,8 @@ static bool is_readable(const struct sky_file *file)
 /* What it takes to read what a process has open so. 0: it can't be read. */
 static u32 steps_to_read(const struct sky_process *process, const struct sky_file *file)
 {
-	if (process->locks || process->joined)
+	/* FreeBSD has no path by which it could be opened once more. */
+	if (process->locks || process->joined || sky_is_freebsd(process->vm))
 		return is_readable(file) ? BIT(SKY_STEP_HEAD) | BIT(SKY_STEP_TAIL) : 0;
 	return BIT(SKY_STEP_OPEN) | BIT(SKY_STEP_ADVISE) | BIT(SKY_STEP_HEAD) |
 	       BIT(SKY_STEP_TAIL) | BIT(SKY_STEP_CLOSE);

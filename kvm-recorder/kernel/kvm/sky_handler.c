@@ -124,7 +124,7 @@ static bool is_call_of(const struct sky_insight *insight, const struct sky_call 
 {
 	return insight->stack == call->stack && insight->fs_base == call->fs_base &&
 	       insight->rip == call->rip && insight->rax == rax &&
-	       !memcmp(insight->argument, call->argument, sizeof(call->argument));
+	       !memcmp(insight->argument, call->raw_argument, sizeof(call->raw_argument));
 }
 
 struct sky_insight *sky_insight_resumes(struct sky_vcpu *sky, struct sky_process *process,

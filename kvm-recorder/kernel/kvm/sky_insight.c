@@ -46,6 +46,9 @@ MODULE_PARM_DESC(sky_insights, "Put insight-calls to monitored processes");
 	(BIT(SKY_STEP_PID) | BIT(SKY_STEP_TID) | BIT(SKY_STEP_TOUCH) | BIT(SKY_STEP_CLOSE))
 /* Sequences before one call: what it takes is eight; an answer that couldn't be kept has no end. */
 #define ROUNDS_MAX 16
+#define NO_BUFFER_FREEBSD BIT(SKY_STEP_PID)
+#define DESCRIPTOR_STEPS (BIT(SKY_STEP_STAT) | BIT(SKY_STEP_FLAGS) | BIT(SKY_STEP_SEEK) | \
+			  BIT(SKY_STEP_NAME))
 /* A text may go on in the next page. */
 #define TOUCH_BYTES 8192
 
@@ -153,10 +156,12 @@ static bool take_stat(struct sky_vcpu *sky, struct sky_process *process,
 
 	if (result == -EFAULT)
 		process->unasked = true; /* the buffer is gone */
-	if (result || sky_read_user(sky, insight->buffer, &stat, sizeof(stat)) != sizeof(stat))
-		return false;
 	record->number = 5;
 	record->result = 0;
+	if (sky_is_freebsd(sky->vm))
+		return !result && sky_freebsd_status(sky, insight->buffer, record);
+	if (result || sky_read_user(sky, insight->buffer, &stat, sizeof(stat)) != sizeof(stat))
+		return false;
 	record->device = stat.device;
 	record->inode = stat.inode;
 	record->links = stat.links;
@@ -170,6 +175,8 @@ static bool take_answer(struct sky_vcpu *sky, struct sky_process *process,
 {
 	u32 bytes;
 
+	if (sky_is_freebsd(sky->vm))
+		result = sky_freebsd_answer(sky, insight, insight->buffer + NAME_PLACE, result);
 	switch (insight->step) {
 	case SKY_STEP_BUFFER:
 		process->unasked = result <= 0;
@@ -204,6 +211,10 @@ static bool take_answer(struct sky_vcpu *sky, struct sky_process *process,
 	case SKY_STEP_SEEK:
 		insight->record.offset = result < 0 ? 0 : result;
 		insight->seeks = result >= 0;
+		if (sky_is_freebsd(sky->vm)) { /* names are not asked for */
+			sky_file_told(process, insight->fd, &insight->record, insight->seeks);
+			sky_tell_insight(sky, process, insight, 0, 0);
+		}
 		return true;
 	case SKY_STEP_NAME:
 		bytes = take_name(sky, insight, result);
@@ -262,14 +273,17 @@ static u32 wanted(struct sky_vcpu *sky, struct sky_process *process, struct sky_
 		process->placed = true;
 		return BIT(SKY_STEP_CWD) | BIT(SKY_STEP_EXE);
 	}
+	if (rule->kind == SKY_RULE_SUBMIT && sky_is_freebsd(sky->vm)) {
+		*fd = sky_freebsd_untold(sky, process, call);
+		return *fd < 0 ? 0 : DESCRIPTOR_STEPS;
+	}
 	for (i = 0; is_asked(rule) && i < 2; i++) {
 		u8 number = i ? rule->fd2 : rule->fd;
 
 		*fd = number ? (int)(u32)call->argument[number - 1] : -1;
 		file = sky_file_at(process, *fd);
 		if (*fd >= 0 && (file ? !file->told : sky_file_room(process)))
-			return BIT(SKY_STEP_STAT) | BIT(SKY_STEP_FLAGS) | BIT(SKY_STEP_SEEK) |
-			       BIT(SKY_STEP_NAME);
+			return DESCRIPTOR_STEPS;
 	}
 	if (call->content.planned || (!rule->writes && rule->kind != SKY_RULE_COPY))
 		return 0;
@@ -314,6 +328,21 @@ void sky_insight_set(struct sky_process *process, struct sky_insight *insight,
 	process->asks += state == SKY_INSIGHT_ASKS;
 }
 
+/* Linux leaves all arguments as they are; FreeBSD only what a function has to (rbx). */
+static void put_cookie(struct sky_vcpu *sky, const struct sky_insight *insight,
+		       struct sky_question *question)
+{
+	if (sky_is_freebsd(sky->vm))
+		kvm_rbx_write(sky->vcpu, insight->cookie);
+	else
+		question->argument[COOKIE] = insight->cookie;
+}
+
+u64 sky_cookie(struct sky_vcpu *sky)
+{
+	return sky_is_freebsd(sky->vm) ? kvm_rbx_read(sky->vcpu) : kvm_r8_read(sky->vcpu);
+}
+
 /* Puts the next question of the sequence. False: there is none left. */
 static bool ask_next(struct sky_vcpu *sky, struct sky_process *process, struct sky_insight *insight)
 {
@@ -322,8 +351,9 @@ static bool ask_next(struct sky_vcpu *sky, struct sky_process *process, struct s
 	while (insight->steps) {
 		insight->step = __ffs(insight->steps);
 		insight->steps &= insight->steps - 1;
-		if (put_question(sky, insight, &question)) {
-			question.argument[COOKIE] = insight->cookie;
+		if (put_question(sky, insight, &question) &&
+		    (!sky_is_freebsd(sky->vm) || sky_freebsd_question(sky, insight, &question))) {
+			put_cookie(sky, insight, &question);
 			sky_set_registers(sky->vcpu, question.number, question.argument);
 			sky_insight_set(process, insight, SKY_INSIGHT_ASKS);
 			sky_count(sky->vm, SKY_COUNT_insights);
@@ -376,7 +406,7 @@ static struct sky_insight *comes_back(struct sky_vcpu *sky, struct sky_process *
 		insight = process->insight + i;
 		if (waits(insight) && insight->at_return == at_return &&
 		    is_at(insight, stack, fs_base, rip) &&
-		    kvm_r8_read(sky->vcpu) == insight->cookie)
+		    sky_cookie(sky) == insight->cookie)
 			return insight;
 	}
 	return NULL;
@@ -396,6 +426,8 @@ bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu
 static void give_back(struct sky_vcpu *sky, const struct sky_insight *insight)
 {
 	sky_set_registers(sky->vcpu, insight->rax, insight->argument);
+	if (sky_is_freebsd(sky->vm))
+		kvm_rbx_write(sky->vcpu, insight->rbx);
 }
 
 /* How well it can be spared; 0: not at all. */
@@ -444,6 +476,7 @@ static void sequence_begin(struct sky_vcpu *sky, struct sky_insight *insight, u3
 	insight->cookie = get_random_u64();
 	insight->fs_base = sky_fs_base(vcpu);
 	insight->rax = kvm_rax_read(vcpu);
+	insight->rbx = kvm_rbx_read(vcpu);
 	insight->argument[0] = kvm_rdi_read(vcpu);
 	insight->argument[1] = kvm_rsi_read(vcpu);
 	insight->argument[2] = kvm_rdx_read(vcpu);
@@ -453,7 +486,8 @@ static void sequence_begin(struct sky_vcpu *sky, struct sky_insight *insight, u3
 	insight->rcx = kvm_rcx_read(vcpu);
 	insight->r11 = kvm_r11_read(vcpu);
 	insight->steps = steps;
-	if (!insight->buffer && steps & ~NO_BUFFER)
+	if (!insight->buffer &&
+	    steps & ~(sky_is_freebsd(sky->vm) ? NO_BUFFER_FREEBSD : NO_BUFFER))
 		insight->steps |= BIT(SKY_STEP_BUFFER);
 	insight->fd = fd;
 	insight->record = (struct sky_insight_record){
@@ -464,9 +498,9 @@ static void sequence_begin(struct sky_vcpu *sky, struct sky_insight *insight, u3
 static void sequence_ends(struct sky_vcpu *sky, struct sky_insight *insight, struct sky_call *call)
 {
 	give_back(sky, insight);
-	call->number = insight->rax;
-	memcpy(call->argument, insight->argument, sizeof(call->argument));
-	call->rule = sky_rule_of(call);
+	call->raw_number = insight->rax;
+	memcpy(call->raw_argument, insight->argument, sizeof(call->raw_argument));
+	sky_call_read(sky, call);
 	call->content = insight->content;
 	insight->content.copy = NULL;
 }
@@ -530,7 +564,8 @@ bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_c
 	struct sky_insight *insight = comes_back(sky, process, call->stack, call->rip, false);
 
 	if (insight)
-		sky_insight_take(sky, process, insight, kvm_rax_read(sky->vcpu));
+		sky_insight_take(sky, process, insight,
+				 sky_result(sky, kvm_get_rflags(sky->vcpu)));
 	else
 		insight = sky_insight_resumes(sky, process, call);
 	if (insight) {
@@ -556,7 +591,8 @@ bool sky_insight_after(struct sky_vcpu *sky, struct sky_process *process, struct
 	struct sky_insight *insight;
 	u32 steps;
 
-	if (!may_ask(sky, process, call) || process->host)
+	/* FreeBSD's would leave its own carry flag to the call. */
+	if (!may_ask(sky, process, call) || process->host || sky_is_freebsd(sky->vm))
 		return false;
 	steps = sky_content_plan_read(process, call, kvm_rax_read(sky->vcpu));
 	insight = steps ? slot_free(sky, process) : NULL;

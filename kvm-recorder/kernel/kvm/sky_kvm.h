@@ -222,6 +222,7 @@ struct sky_insight {
 	u64 frame; /* of the handler; 0: none */
 	u64 rax, argument[6]; /* of its own call */
 	u64 rcx, r11; /* which calls change */
+	u64 rbx; /* where FreeBSD's cookie is */
 	u32 step, steps; /* put now; still to be put */
 	int fd;
 	u64 buffer; /* for answers; 0: none yet */
@@ -320,8 +321,12 @@ struct sky_call {
 	struct list_head age;
 	u64 space, stack, fs_base;
 	u64 rip, next_rip;
+	/* As Linux has them; of other ABIs' calls those of the one that means the same. */
 	u64 argument[6];
 	u32 number;
+	u64 raw_argument[6];
+	u32 raw_number;
+	u32 meant; /* in that ABI, where the number stands for another one */
 	u16 abi, flags;
 	bool outside; /* of what is recorded */
 	int vcpu;
@@ -350,6 +355,8 @@ struct sky_vm {
 	struct mutex lock;
 	bool monitoring;
 	bool in_use; /* holds a count of sky_in_use */
+	u16 abi; /* of the guest's system calls */
+	bool abi_told; /* by the collector that records it now */
 	bool by_breakpoint; /* returns by IRET are seen so */
 	unsigned int process_count, call_count, fork_count;
 	unsigned int entries; /* of what SKY_ENTRIES_MAX limits */
@@ -451,6 +458,11 @@ enum sky_rule_kind {
 	SKY_RULE_URING_ENTER,
 };
 
+static inline bool sky_is_freebsd(const struct sky_vm *vm)
+{
+	return vm->abi == SKY_ABI_FREEBSD64;
+}
+
 static inline void sky_count(struct sky_vm *vm, enum sky_counter counter)
 {
 	atomic64_inc(&vm->counter[counter]);
@@ -523,6 +535,8 @@ void sky_fork_orphan(struct sky_vcpu *sky, struct sky_call *call);
 void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to);
 /* A return to user mode in a space that is not monitored: is it a child's first? */
 bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack);
+/* A return to user mode of a process that executes a program: does it begin, in the same space? */
+bool sky_executed(struct sky_vcpu *sky, struct sky_process *process, u64 rip, u64 stack);
 void sky_expire(struct sky_vcpu *sky);
 
 /* sky_file.c; all with vm->lock */
@@ -565,6 +579,8 @@ void sky_files_doubt(struct sky_files *files);
 /* True: the registers are those of an insight-call, which is to return to where it is made. */
 bool sky_insight(struct sky_vcpu *sky, struct sky_process *process, struct sky_call *call);
 void sky_set_registers(struct kvm_vcpu *vcpu, u64 number, const u64 *argument);
+/* Where the cookie of an insight-call is: a register that the guest's kernel leaves as it is. */
+u64 sky_cookie(struct sky_vcpu *sky);
 bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu *cpu, u64 rip);
 /* The call that was asked for is through with what lies in the buffer. */
 void sky_insight_done(struct sky_process *process, const struct sky_call *call);
@@ -627,6 +643,10 @@ u32 sky_copied(struct sky_vcpu *sky, const struct sky_call *call, bool source, u
 
 /* sky_call.c */
 const struct sky_rule *sky_rule_of(const struct sky_call *call);
+/* What the call means, from number and arguments as they are raw. */
+void sky_call_read(struct sky_vcpu *sky, struct sky_call *call);
+/* What is in rax, as Linux has it, where a call returns with those flags. */
+s64 sky_result(struct sky_vcpu *sky, u64 flags);
 /* The virtual CPU as it was when the call was made. */
 void sky_call_cpu(const struct sky_call *call, struct sky_cpu *cpu);
 enum sky_entry {
@@ -791,6 +811,39 @@ u64 sky_vector_bytes(struct sky_vcpu *sky, const struct sky_read *data);
 /* With the lock. The caller frees what was taken. */
 struct sky_read *sky_read_take(struct sky_process *process, u64 id);
 void sky_read_remember(struct sky_process *process, u64 id, const struct sky_read *data);
+
+/* A request that is handed over, and one that is done; `tells`: by a record of its own. */
+struct sky_request {
+	u64 id, opcode, flags;
+	int fd;
+	bool reads, writes;
+	struct sky_read data;
+};
+
+void sky_request_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+			   const struct sky_request *request);
+void sky_request_completed(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+			   u64 id, s64 result, bool tells);
+
+/* sky_freebsd.c */
+#define SKY_NUMBER_NONE (~0u)
+/* Fills in number and argument[] from what is raw. */
+void sky_freebsd_call(struct sky_vcpu *sky, struct sky_call *call);
+u64 sky_freebsd_flags(u64 flags); /* of open(), as Linux's */
+/* What a call that makes a thread or process told: its number. */
+s64 sky_freebsd_child(struct sky_vcpu *sky, const struct sky_call *call, s64 result);
+/* With vm->lock: a descriptor of what it submits that was not asked about; -1: none. */
+int sky_freebsd_untold(struct sky_vcpu *sky, struct sky_process *process,
+		       const struct sky_call *call);
+void sky_freebsd_submitted(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got);
+void sky_freebsd_completed(struct sky_vcpu *sky, struct sky_call *call, struct sky_gathered *got,
+			   s64 result);
+/* Makes FreeBSD's of Linux's question, whose answer's text goes to `name`. False: there is none. */
+bool sky_freebsd_question(struct sky_vcpu *sky, const struct sky_insight *insight,
+			  struct sky_question *question);
+s64 sky_freebsd_answer(struct sky_vcpu *sky, const struct sky_insight *insight, u64 name,
+		       s64 result);
+bool sky_freebsd_status(struct sky_vcpu *sky, u64 buffer, struct sky_insight_record *record);
 
 /* sky_rings.c */
 /* Tells of what has been completed since. */

@@ -347,6 +347,12 @@ lost:
 	sky_count(sky->vm, SKY_COUNT_children_lost);
 }
 
+/* Linux's first thread has its process's number; FreeBSD's is asked for its own. */
+static u32 first_thread(const struct sky_vcpu *sky, u32 pid)
+{
+	return sky_is_freebsd(sky->vm) ? 0 : pid;
+}
+
 static void fork_record(struct sky_vcpu *sky, struct sky_fork *fork)
 {
 	struct sky_fork_record record = {
@@ -356,7 +362,7 @@ static void fork_record(struct sky_vcpu *sky, struct sky_fork *fork)
 		.child_stack = fork->stack,
 		.child_fs_base = fork->fs_base,
 		.child_pid = fork->child_pid,
-		.child_tid = fork->child_pid,
+		.child_tid = first_thread(sky, fork->child_pid),
 	};
 
 	fork->recorded = true;
@@ -449,7 +455,7 @@ void sky_fork_end(struct sky_vcpu *sky, struct sky_call *call, s64 result)
 	fork->child_pid = result;
 	if (fork->process) {
 		fork->process->pid = result;
-		sky_thread_told(fork->process, fork->fs_base, result);
+		sky_thread_told(fork->process, fork->fs_base, first_thread(sky, result));
 		guest_leaves(sky, fork->process);
 	}
 	if (fork->found)
@@ -505,13 +511,16 @@ void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to)
 	}
 }
 
-/* What Linux gives to a new program (ELF_PLAT_INIT). */
-static bool registers_are_zero(struct kvm_vcpu *vcpu)
+/* What Linux gives to a new program (ELF_PLAT_INIT); FreeBSD its stack in rdi (exec_setregs). */
+static bool registers_are_zero(struct sky_vcpu *sky)
 {
+	bool freebsd = sky_is_freebsd(sky->vm);
+	struct kvm_vcpu *vcpu = sky->vcpu;
 	unsigned int reg;
 
 	for (reg = VCPU_REGS_RAX; reg <= VCPU_REGS_R15; reg++)
-		if (reg != VCPU_REGS_RSP && kvm_register_read_raw(vcpu, reg))
+		if (reg != VCPU_REGS_RSP && !(freebsd && reg == VCPU_REGS_RDI) &&
+		    kvm_register_read_raw(vcpu, reg))
 			return false;
 	return true;
 }
@@ -532,7 +541,7 @@ static bool is_first_return(struct sky_vcpu *sky, const struct sky_fork *fork,
 	if (!fork->watched)
 		return false;
 	if (fork->exec)
-		return is_candidate(fork, cpu->space) && registers_are_zero(sky->vcpu);
+		return is_candidate(fork, cpu->space) && registers_are_zero(sky);
 	return fork->rip == rip && fork->stack == cpu->stack && fork->fs_base == cpu->fs_base &&
 	       !kvm_rax_read(sky->vcpu);
 }
@@ -547,7 +556,7 @@ static void child_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sky_
 	/* Before all that the child does; where it ran first its number is not known yet. */
 	fork_record(sky, fork);
 	cpu->pid = child->pid;
-	cpu->tid = child->pid;
+	cpu->tid = first_thread(sky, child->pid);
 	sky_record_monitor(sky, cpu, true, SKY_WHY_CHILD);
 	if (fork->told)
 		fork_done(sky, fork);
@@ -581,10 +590,10 @@ static void program_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sk
 	process->threads = 0;
 	process->older = false;
 	process->users = 1;
-	sky_thread_told(process, cpu->fs_base, process->pid);
+	sky_thread_told(process, cpu->fs_base, first_thread(sky, process->pid));
 	process_list(sky, process, cpu->space, cpu->stack);
 	cpu->pid = process->pid;
-	cpu->tid = process->pid;
+	cpu->tid = first_thread(sky, process->pid);
 	record.cpu = *cpu;
 	sky_record_put(sky, SKY_RECORD_EXEC, &record, offsetof(struct sky_exec_record, name),
 		       &name, 1);
@@ -646,6 +655,21 @@ bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack)
 		program_found(sky, fork, &cpu);
 	else
 		child_found(sky, fork, &cpu);
+	return true;
+}
+
+/* FreeBSD leaves the space to the new program where no other process has it (exec_new_vmspace). */
+bool sky_executed(struct sky_vcpu *sky, struct sky_process *process, u64 rip, u64 stack)
+{
+	struct sky_fork *exec = process->exec;
+	struct sky_cpu cpu;
+
+	if (!exec || !sky_is_freebsd(sky->vm) || rip == exec->rip || !registers_are_zero(sky))
+		return false;
+	sky_cpu_now(sky, &cpu, stack, 0, 0);
+	watch(sky->vm, exec, false);
+	exec->found = true;
+	program_found(sky, exec, &cpu);
 	return true;
 }
 

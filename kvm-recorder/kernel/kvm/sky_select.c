@@ -33,6 +33,7 @@
 #define USER_END_LEVEL_4 255 /* the top page table's last entry for user space */
 #define CALL_CLOSE	 3
 #define CALL_GETPID	 39
+#define FREEBSD_GETPID	 20
 
 /* The search for the end of the stack: entries read at a time, reads, pages looked at. */
 #define ENTRIES	  64
@@ -60,7 +61,7 @@ struct sky_stranger {
 struct sky_debt {
 	struct list_head all;
 	u64 space, rip, stack, fs_base;
-	u64 rax, argument[6];
+	u64 rax, argument[6], rbx;
 	u64 cookie; /* that the registers have which it comes with; 0: any */
 	int own_fd; /* it must close this descriptor first; -1 */
 	bool closes; /* it is about to */
@@ -228,12 +229,12 @@ static bool is_owed(const struct sky_vm *vm, u64 space)
 }
 
 /* Of who comes to make its call there; NULL. */
-static struct sky_debt *debt_find(const struct sky_vcpu *sky, const struct sky_cpu *cpu, u64 rip)
+static struct sky_debt *debt_find(struct sky_vcpu *sky, const struct sky_cpu *cpu, u64 rip)
 {
 	struct sky_debt *debt;
 
 	list_for_each_entry(debt, &sky->vm->debts, all)
-		if ((!debt->cookie || debt->cookie == kvm_r8_read(sky->vcpu)) &&
+		if ((!debt->cookie || debt->cookie == sky_cookie(sky)) &&
 		    debt->space == cpu->space && debt->stack == cpu->stack &&
 		    debt->fs_base == cpu->fs_base && debt->rip == rip)
 			return debt;
@@ -285,6 +286,7 @@ void sky_owe(struct sky_vm *vm, const struct sky_process *process)
 		debt->stack = insight->stack;
 		debt->fs_base = insight->fs_base;
 		debt->rax = insight->rax;
+		debt->rbx = insight->rbx;
 		memcpy(debt->argument, insight->argument, sizeof(debt->argument));
 		debt->cookie = insight->cookie;
 		if (insight->steps & BIT(SKY_STEP_CLOSE))
@@ -410,8 +412,11 @@ void sky_stranger_left(struct sky_vcpu *sky)
 		stranger_free(vm, stranger);
 }
 
+/* Linux's seccomp; FreeBSD's capabilities kill nobody. */
 static bool is_strict_mode_call(const struct sky_call *call)
 {
+	if (call->abi != SKY_ABI_LINUX64)
+		return false;
 	return call->number == 0 || call->number == 1 || call->number == 15 || call->number == 60;
 }
 
@@ -454,6 +459,8 @@ static bool pay(struct sky_vcpu *sky, struct sky_cpu *cpu, u64 rip)
 	}
 	stranger = debt->stranger;
 	sky_set_registers(sky->vcpu, debt->rax, debt->argument);
+	if (sky_is_freebsd(sky->vm))
+		kvm_rbx_write(sky->vcpu, debt->rbx);
 	debt_free(sky->vm, debt);
 	if (stranger)
 		answered(sky, cpu, pid);
@@ -480,9 +487,10 @@ static bool ask(struct sky_vcpu *sky, const struct sky_call *call)
 	debt->stack = call->stack;
 	debt->fs_base = call->fs_base;
 	debt->rax = kvm_rax_read(sky->vcpu);
-	memcpy(debt->argument, call->argument, sizeof(debt->argument));
+	debt->rbx = kvm_rbx_read(sky->vcpu);
+	memcpy(debt->argument, call->raw_argument, sizeof(debt->argument));
 	sky_count(sky->vm, SKY_COUNT_strangers_asked);
-	kvm_rax_write(sky->vcpu, CALL_GETPID);
+	kvm_rax_write(sky->vcpu, sky_is_freebsd(sky->vm) ? FREEBSD_GETPID : CALL_GETPID);
 	return true;
 }
 
@@ -491,8 +499,12 @@ enum sky_entry sky_debtor_calls(struct sky_vcpu *sky, const struct sky_call *cal
 	struct sky_cpu cpu = {.space = call->space, .stack = call->stack, .fs_base = call->fs_base};
 	struct sky_debt *debt;
 
-	/* Who comes from a return to that very instruction has its address in rcx. */
-	if (!sky->vm->debt_count || kvm_rcx_read(sky->vcpu) != call->rip)
+	/*
+	 * Who comes from a return to that very instruction has its address in rcx, but from
+	 * FreeBSD's by IRET.
+	 */
+	if (!sky->vm->debt_count ||
+	    (kvm_rcx_read(sky->vcpu) != call->rip && !sky_is_freebsd(sky->vm)))
 		return SKY_ENTRY_BEGINS;
 	debt = debt_find(sky, &cpu, call->rip);
 	if (debt && debt->closes) {
@@ -564,11 +576,23 @@ static bool is_sound(const struct sky_select *select, u32 bytes)
 		return select->pid && !bytes;
 	case SKY_SELECT_EXEC:
 		return !select->pid && bytes;
+	case SKY_SELECT_ABI:
+		return select->pid <= SKY_ABI_FREEBSD64 && !bytes && !select->off;
 	case SKY_SELECT_ONLY:
 		return !select->pid && (select->off || select->text[0] == '/');
 	default:
 		return false;
 	}
+}
+
+/* Who is still monitored from before is, by the ABI that was right then. */
+static int set_abi(struct sky_vm *vm, u16 abi)
+{
+	if (vm->abi != abi && (vm->process_count || vm->watchers || vm->debt_count))
+		return -EBUSY;
+	vm->abi = abi;
+	vm->abi_told = true;
+	return 0;
 }
 
 int sky_select(struct sky_vm *vm, const struct sky_select *select)
@@ -578,6 +602,8 @@ int sky_select(struct sky_vm *vm, const struct sky_select *select)
 
 	if (!is_sound(select, bytes))
 		return -EINVAL;
+	if (select->kind == SKY_SELECT_ABI)
+		return set_abi(vm, select->pid);
 	wish = wish_find(vm, select->kind, select->pid, select->text, bytes);
 	if (select->off && wish)
 		wish_free(vm, wish);

@@ -279,7 +279,8 @@ void __sky_space_loaded(struct kvm_vcpu *vcpu)
 		return;
 	sky->begun_ns = ktime_get_ns();
 	mutex_lock(&vm->lock);
-	if (!vm->pti && vm->monitoring && is_entry(vcpu)) {
+	/* FreeBSD's other page table of a process is anywhere; calls are made and end with one. */
+	if (!vm->pti && vm->monitoring && !sky_is_freebsd(vm) && is_entry(vcpu)) {
 		vm->pti = true;
 		sky_processes_rename(vm);
 		sky_strangers_rename(vm);
@@ -321,7 +322,8 @@ static int ask(struct sky_vcpu *sky, u64 what, u32 pid, u32 tid)
 
 	if (!vendor)
 		return -ENODEV;
-	if (!sky_recorded(vm))
+	/* Before that nobody knows what the calls mean, or which files are wanted. */
+	if (!sky_recorded(vm) || !vm->abi_told)
 		return -EAGAIN;
 	switch (what) {
 	case SKY_ASK_PRESENT:
@@ -563,9 +565,12 @@ static void detached(struct sky_source *source)
 	struct sky_vm *vm = container_of(source, struct sky_vcpu, source)->vm;
 
 	mutex_lock(&vm->lock);
-	if (!sky_recorded(vm) && !list_empty(&vm->wishes)) {
-		sky_select_nothing(vm);
-		sky_sync_all(vm);
+	if (!sky_recorded(vm)) {
+		vm->abi_told = false;
+		if (!list_empty(&vm->wishes)) {
+			sky_select_nothing(vm);
+			sky_sync_all(vm);
+		}
 	}
 	mutex_unlock(&vm->lock);
 }
