@@ -196,7 +196,7 @@ static int find_entries(struct mrc *m)
 	return 0;
 }
 
-/* By how much caches of a size are scaled down. */
+/* By how much caches of a size are scaled down; several samples of most blocks are no savings. */
 static double scaled_rate(const struct mrc *m, uint32_t entries)
 {
 	const struct mrc_options *o = m->options;
@@ -207,7 +207,7 @@ static double scaled_rate(const struct mrc *m, uint32_t entries)
 	rate = blocks / m->distinct;
 	while (rate < 1 && entries * rate < SCALED_LEAST)
 		rate *= 2;
-	return rate < 1 ? rate : 1;
+	return rate < 0.5 ? rate : 1;
 }
 
 static size_t group_at(struct mrc *m, double rate)
