@@ -119,7 +119,7 @@ static void draw_axes(FILE *script, const json_t *json)
 
 	fputs("set title \"References that a cache would have missed\"\nset xlabel ", script);
 	draw_string(script, blocks ? "cache size (MiB)" : "cache size (start keys)");
-	fputs("\nset ylabel \"miss ratio\"\nset logscale x\nset yrange [0:1]\n"
+	fputs("\nset ylabel \"miss ratio\"\nset logscale x\nset autoscale xfix\nset yrange [0:1]\n"
 	      "set style fill transparent solid 0.25 noborder\n"
 	      "set lmargin at screen 0.09\nset rmargin at screen 0.73\n"
 	      "set key at screen 0.74,0.92 left top Left reverse samplen 2\n",
