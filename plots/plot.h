@@ -25,7 +25,8 @@ struct results {
 	json_t *info;	 /* trace_info() */
 	json_t *classes; /* classify_trace() */
 	json_t *caches;	 /* cache_simulate(): lru and icache, a ladder of sizes, every hint mode */
-	json_t *lifetimes; /* lifetimes_of_trace() */
+	json_t *lifetimes;    /* lifetimes_of_trace() */
+	json_t *curves;	      /* mrc_trace(), for the figure of `sky mrc` */
 	struct results *next; /* of another trace, where a figure shows several */
 };
 
@@ -84,6 +85,15 @@ enum image_format { IMAGE_SVG, IMAGE_PNG };
  */
 int figure_render(const struct figure *figure, struct results *results, enum image_format format,
 		  char **image, size_t *bytes);
+
+/* By the file's ending, an enum image_format; -1 if it is none. */
+int figure_format(const char *path);
+
+/* Draws a figure into a file whose ending is known to be one; 0, or -1 after saying what is wrong. */
+int figure_save(const struct figure *figure, struct results *results, const char *path);
+
+/* Of results->curves, which the caller has: not among those that a trace alone is enough for. */
+extern const struct figure miss_ratio_figure;
 
 /*
  * The colour of a priority class, or of CLASS_UNDECIDED: colours that stay

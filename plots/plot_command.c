@@ -4,11 +4,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/command.h"
 #include "common/error.h"
-#include "common/output.h"
 #include "arguments.h"
 #include "plot.h"
 
@@ -26,40 +24,6 @@ static const struct argp parser = {
 	       "installed.",
 };
 
-/* By the file's ending; -1 if it is neither. */
-static int format_of(const char *path)
-{
-	const char *dot = strrchr(path, '.');
-
-	if (dot && !strcasecmp(dot, ".svg"))
-		return IMAGE_SVG;
-	if (dot && !strcasecmp(dot, ".png"))
-		return IMAGE_PNG;
-	return -1;
-}
-
-static int draw_to(const struct figure *figure, struct results *results, const char *path,
-		   enum image_format format)
-{
-	struct output output;
-	char *image = NULL;
-	size_t bytes = 0;
-	int rc;
-
-	if (output_begin(&output, path))
-		return -1;
-	rc = figure_render(figure, results, format, &image, &bytes);
-	if (rc == FIGURE_EMPTY)
-		rc = fail("%s: there is nothing to draw for %s: %s", results->path,
-			  figure->head.name, figure->lacking);
-	if (rc)
-		output_abandon(&output);
-	else
-		rc = output_save(&output, image, bytes);
-	free(image);
-	return rc;
-}
-
 static int run(int argc, char **argv)
 {
 	struct plot_arguments arguments = {
@@ -71,7 +35,7 @@ static int run(int argc, char **argv)
 	struct results results[PLOT_TRACES_MAX] = {0};
 	const struct figure *figure;
 	unsigned traces;
-	int format, rc;
+	int rc;
 
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
 	traces = arguments.count - 1;
@@ -86,8 +50,7 @@ static int run(int argc, char **argv)
 		fail("the figure %s is about one trace", arguments.words[0]);
 		return 2;
 	}
-	format = format_of(arguments.output);
-	if (format < 0) {
+	if (figure_format(arguments.output) < 0) {
 		fail("%s ends neither in .svg nor in .png, so its format is unknown",
 		     arguments.output);
 		return 2;
@@ -96,7 +59,7 @@ static int run(int argc, char **argv)
 		results[i].path = arguments.words[i + 1];
 		results[i].next = i + 1 < traces ? &results[i + 1] : NULL;
 	}
-	rc = draw_to(figure, results, arguments.output, format);
+	rc = figure_save(figure, results, arguments.output);
 	for (unsigned i = 0; i < traces; i++)
 		results_free(&results[i]);
 	return rc ? 1 : command_finish();

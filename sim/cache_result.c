@@ -71,7 +71,7 @@ static void label_class(char *label, unsigned int io_class, const struct pipelin
 		snprintf(label, LABEL_BYTES, "application class %u", io_class);
 }
 
-static json_t *class_json(unsigned int io_class, const struct pipeline_options *options)
+json_t *result_class_json(unsigned int io_class, const struct pipeline_options *options)
 {
 	char label[LABEL_BYTES];
 
@@ -96,7 +96,7 @@ static json_t *by_class(const struct cache_run *run, const struct result_facts *
 		add(&all, &writes);
 		if (!all.references)
 			continue;
-		object = with_counts(class_json(io_class, facts->pipeline), &all, true);
+		object = with_counts(result_class_json(io_class, facts->pipeline), &all, true);
 		json_object_set_new(object, "reads", with_counts(json_object(), &reads, true));
 		json_object_set_new(object, "writes", with_counts(json_object(), &writes, true));
 		json_array_append_new(list, object);
@@ -134,7 +134,7 @@ static json_t *contents(const struct cache_run *run, const struct result_facts *
 
 		if (!was_cached(run, facts->timeline, column))
 			continue;
-		object = class_json(i < 0 ? CLASS_UNDECIDED : i, facts->pipeline);
+		object = result_class_json(i < 0 ? CLASS_UNDECIDED : i, facts->pipeline);
 		json_object_set_new(object, "blocks",
 				    blocks_over_time(run, facts->timeline, column));
 		json_array_append_new(classes, object);

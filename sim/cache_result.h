@@ -29,4 +29,7 @@ struct result_facts {
 /* A new reference; NULL if out of memory. */
 json_t *cache_result(const struct cache_run *run, const struct result_facts *facts);
 
+/* An object that names a class, or CLASS_UNDECIDED; NULL if out of memory. */
+json_t *result_class_json(unsigned int io_class, const struct pipeline_options *options);
+
 #endif

@@ -132,5 +132,6 @@ int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *s
 		return fail("out of memory for the results of \"%s\"", spec);
 	if (cache_open(&run->cache, spec, capacity))
 		return -1;
-	return feed_add_consumer(feed, &run->consumer, take);
+	run->consumer.take = take;
+	return feed ? feed_add_consumer(feed, &run->consumer, take) : 0;
 }

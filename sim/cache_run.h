@@ -20,7 +20,10 @@ struct cache_run {
 	uint32_t (*contents)[CONTENT_CLASSES]; /* SAMPLES_MAX of them */
 };
 
-/* Listens to the feed from now on. 0, or -1 after saying what is wrong; fini may follow a failure. */
+/*
+ * Listens to the feed from now on; without one the caller hands batches to
+ * consumer.take(). 0, or -1 after saying what is wrong; fini may follow a failure.
+ */
 int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *spec,
 		   uint32_t capacity);
 void cache_run_fini(struct cache_run *run);

@@ -7,7 +7,7 @@ mkdir "$T/build"
 cp "$SKY" "$T/build/sky"
 check "the pages are made" docs/make-man "$T/build"
 check "sky has one" grep -q "^sky .- " "$T/build/man/sky.1"
-for command in record record-host record-kvm record-truth convert info dump join classify anonymize sim plot report import watch tpch-tables; do
+for command in record record-host record-kvm record-truth convert info dump join classify anonymize sim mrc plot report import watch tpch-tables; do
 	check "sky $command has one" grep -q "^sky-$command .- " "$T/build/man/sky-$command.1"
 done
 for page in "$T"/build/man/*.1; do
