@@ -54,7 +54,7 @@ static int find_needs(struct simulation *s)
 	for (size_t i = 0; i < o->cache_count; i++) {
 		if (cache_open(&cache, o->caches[i], 1))
 			return -1;
-		s->needs_future |= cache.model->needs_future;
+		s->needs_future |= (cache_needs(&cache) & NEEDS_FUTURE) != 0;
 		cache_close(&cache);
 	}
 	return 0;
