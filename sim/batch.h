@@ -53,8 +53,10 @@ struct batch {
 	uint64_t first; /* number of the first reference */
 	bool has_undecided;
 	bool has_future;
+	bool has_times;
+	bool is_mixed; /* not all references are alike in tag and sectors */
 	struct block_ref ref[BATCH_REFS];
-	uint64_t time_ns[BATCH_REFS];
+	uint64_t time_ns[BATCH_REFS];  /* if has_times */
 	uint64_t next_use[BATCH_REFS]; /* if has_future */
 	uint16_t tag[BATCH_REFS];
 	uint32_t undecided[BATCH_REFS]; /* places, or UNDECIDED_NONE, if has_undecided */

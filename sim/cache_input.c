@@ -16,9 +16,7 @@
 
 /* A longer request is no request but a damaged trace: 1 GiB. */
 #define REQUEST_SECTORS_MAX (CLASSIFIER_CHUNKS_MAX * SECTORS_PER_CHUNK)
-/* A block's key: the disk above, its number on the disk below. */
-#define DISK_SHIFT	    52
-#define DISK_MAX	    ((1u << (64 - DISK_SHIFT)) - 1)
+#define DISK_MAX	    ((1u << (64 - CACHE_DISK_SHIFT)) - 1)
 
 #define FIRST_INTERVAL_NS 1000000u
 
@@ -115,7 +113,7 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 
 static uint64_t key(uint32_t disk, uint64_t address)
 {
-	return (uint64_t)disk << DISK_SHIFT | address;
+	return (uint64_t)disk << CACHE_DISK_SHIFT | address;
 }
 
 static void refer_blocks(struct cache_input *in, struct hint_mode *mode)
@@ -219,7 +217,7 @@ static int check_request(const struct cache_input *in, const struct request *r)
 		return 0;
 	if (r->disk > DISK_MAX)
 		return refuse_request(r, "is to a disk beyond the 4096 that can be simulated");
-	if ((r->sector + r->sectors) / g->sectors_per_key >> DISK_SHIFT)
+	if ((r->sector + r->sectors) / g->sectors_per_key >> CACHE_DISK_SHIFT)
 		return refuse_request(r, "is beyond what can be simulated");
 	if (is_access(r->op) && r->sectors > REQUEST_SECTORS_MAX)
 		return refuse_request(r, "is larger than any (1 GiB): the trace is damaged");

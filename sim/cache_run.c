@@ -35,19 +35,10 @@ static bool is_hit(const uint64_t *hits, size_t i)
 	return hits[i / 64] >> i % 64 & 1;
 }
 
-static void run_references(struct cache_run *run, const struct batch *batch, size_t begin,
-			   size_t end)
+/* Hits of references that may differ. */
+static void count_each(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
+		       const uint64_t *hits)
 {
-	const struct cache_batch part = {
-		.count = end - begin,
-		.ref = &batch->ref[begin],
-		.time_ns = &batch->time_ns[begin],
-		.next_use = batch->has_future ? &batch->next_use[begin] : NULL,
-		.first = batch->first + begin,
-	};
-	uint64_t hits[HIT_WORDS(BATCH_REFS)];
-
-	run->cache.model->access(run->cache.state, &part, hits);
 	for (size_t i = begin; i < end; i++) {
 		struct tally *tally = &run->hits[batch->tag[i]];
 		bool hit = is_hit(hits, i - begin);
@@ -55,6 +46,35 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 		tally->references += hit;
 		tally->sectors += hit ? batch->ref[i].sectors : 0;
 	}
+}
+
+static void count_alike(struct cache_run *run, const struct batch *batch, size_t count)
+{
+	struct tally *tally = &run->hits[batch->tag[0]];
+
+	tally->references += count;
+	tally->sectors += (uint64_t)count * batch->ref[0].sectors;
+}
+
+static void run_references(struct cache_run *run, const struct batch *batch, size_t begin,
+			   size_t end)
+{
+	const struct cache_batch part = {
+		.count = end - begin,
+		.ref = &batch->ref[begin],
+		.time_ns = batch->has_times ? &batch->time_ns[begin] : NULL,
+		.next_use = batch->has_future ? &batch->next_use[begin] : NULL,
+		.first = batch->first + begin,
+	};
+	uint64_t hits[HIT_WORDS(BATCH_REFS)];
+	size_t count = run->cache.model->access(run->cache.state, &part, hits);
+
+	if (batch->is_mixed)
+		count_each(run, batch, begin, end, hits);
+	else
+		count_alike(run, batch, count);
+	if (run->census)
+		census_count_misses(run->census, &part, hits);
 	for (size_t i = begin; batch->has_undecided && i < end; i++)
 		if (batch->undecided[i] != UNDECIDED_NONE)
 			note_undecided(run, batch->undecided[i], is_hit(hits, i - begin));
@@ -132,5 +152,7 @@ int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *s
 		return fail("out of memory for the results of \"%s\"", spec);
 	if (cache_open(&run->cache, spec, capacity))
 		return -1;
+	if (cache_needs(&run->cache) & NEEDS_TIMES)
+		feed_want_times(feed);
 	return feed_add_consumer(feed, &run->consumer, take);
 }

@@ -7,6 +7,7 @@
 #define SKY_CACHE_RUN_H
 
 #include "cache_feed.h"
+#include "census.h"
 
 #define SAMPLES_MAX	256
 /* Contents are sampled for each class and, last, for the undecided. */
@@ -15,6 +16,7 @@
 struct cache_run {
 	struct consumer consumer;
 	struct cache cache;
+	struct census *census; /* NULL, or who counts the distinct blocks by what misses here */
 	struct tally hits[TAGS];
 	uint64_t *undecided_hits;	       /* a bit each place */
 	uint32_t (*contents)[CONTENT_CLASSES]; /* SAMPLES_MAX of them */

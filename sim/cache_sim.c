@@ -106,7 +106,7 @@ static int predict_memory(struct simulation *s)
 static int make_census(struct simulation *s)
 {
 	if (!needs_survey(s))
-		return census_count(&s->census, &s->pass.input.modes[0].feed);
+		return 0;
 	return cache_pass_survey(&s->pass) || survey_references(s) ? -1 : 0;
 }
 
@@ -121,6 +121,8 @@ static int prepare(struct simulation *s, const char *path)
 	for (size_t mode = 0; mode < s->pass.input.mode_count; mode++)
 		if (make_runs(s, mode))
 			return -1;
+	if (!needs_survey(s))
+		s->runs[0][0].census = &s->census;
 	return predict_memory(s);
 }
 
