@@ -135,7 +135,7 @@ void feed_remove(struct cache_feed *feed, uint64_t first, uint64_t count)
 
 void feed_decide(struct cache_feed *feed, const struct decided *decided, uint8_t io_class)
 {
-	uint16_t from = decided->tag, to = tag_of(from >= CLASS_VALUES, io_class);
+	uint16_t from = decided->tag, to = tag_of(side_of_tag(from), io_class);
 
 	feed->references[from].references--;
 	feed->references[from].sectors -= decided->sectors;

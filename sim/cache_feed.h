@@ -82,20 +82,16 @@ static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref
 		b->time_ns[b->refs] = time_ns;
 	b->tag[b->refs] = tag;
 	b->undecided[b->refs] = place;
-	b->is_mixed |= (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors);
+	b->is_mixed |= (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors) |
+		       (ref->flags & REF_CONTINUES);
 	if (++b->refs == BATCH_REFS)
 		feed_flush(feed);
 }
 
-/*
- * A reference, counted under its class now; `known` is what is known of its
- * class, place is UNDECIDED_NONE unless the class may come later.
- */
+/* A reference, counted by that tag; place is UNDECIDED_NONE unless its class may come later. */
 static inline void feed_reference(struct cache_feed *feed, const struct block_ref *ref,
-				  uint64_t time_ns, uint8_t known, uint32_t place)
+				  uint64_t time_ns, uint16_t tag, uint32_t place)
 {
-	uint16_t tag = tag_of(ref->op == BLOCK_WRITE, known);
-
 	feed->batch->has_undecided |= place != UNDECIDED_NONE;
 	feed_count(feed, tag, 1, ref->sectors);
 	feed_add(feed, ref, time_ns, tag, place);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@ void cache_run_fini(struct cache_run *run)
 	cache_close(&run->cache);
 	free(run->undecided_hits);
 	free(run->contents);
+	free(run->hits_until);
+	write_back_free(run->write_back);
 }
 
 static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
@@ -27,7 +30,8 @@ static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
 
 uint64_t cache_run_bytes(const struct cache_run *run)
 {
-	return sizeof(*run) + SAMPLES_MAX * sizeof(*run->contents) + cache_bytes(&run->cache);
+	return sizeof(*run) + cache_bytes(&run->cache) +
+	       run->samples * (sizeof(*run->contents) + sizeof(*run->hits_until));
 }
 
 static bool is_hit(const uint64_t *hits, size_t i)
@@ -45,15 +49,21 @@ static void count_each(struct cache_run *run, const struct batch *batch, size_t 
 
 		tally->references += hit;
 		tally->sectors += hit ? batch->ref[i].sectors : 0;
+		run->is_whole |= !(batch->ref[i].flags & REF_CONTINUES);
+		run->request_misses[side_of_tag(batch->tag[i])] += run->is_whole && !hit;
+		run->is_whole &= hit;
 	}
 }
 
-static void count_alike(struct cache_run *run, const struct batch *batch, size_t count)
+static void count_alike(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
+			const uint64_t *hits, size_t count)
 {
 	struct tally *tally = &run->hits[batch->tag[0]];
 
 	tally->references += count;
 	tally->sectors += (uint64_t)count * batch->ref[0].sectors;
+	run->request_misses[side_of_tag(batch->tag[0])] += end - begin - count;
+	run->is_whole = is_hit(hits, end - begin - 1);
 }
 
 static void run_references(struct cache_run *run, const struct batch *batch, size_t begin,
@@ -72,7 +82,9 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 	if (batch->is_mixed)
 		count_each(run, batch, begin, end, hits);
 	else
-		count_alike(run, batch, count);
+		count_alike(run, batch, begin, end, hits, count);
+	if (run->write_back)
+		write_back_take(run->write_back, &part, &batch->tag[begin], hits);
 	if (run->census)
 		census_count_misses(run->census, &part, hits);
 	for (size_t i = begin; batch->has_undecided && i < end; i++)
@@ -82,6 +94,9 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 
 static void edit_remove(struct cache_run *run, const struct edit *edit)
 {
+	if (run->write_back)
+		write_back_discard(run->write_back, &run->cache, edit->remove.first,
+				   edit->remove.count);
 	run->cache.model->remove(run->cache.state, edit->remove.first, edit->remove.count);
 }
 
@@ -108,13 +123,16 @@ static void edit_sample(struct cache_run *run, const struct edit *edit)
 	run->cache.model->contents(run->cache.state, blocks);
 	memcpy(run->contents[edit->sample], blocks, CLASS_COUNT * sizeof(*blocks));
 	run->contents[edit->sample][CLASS_COUNT] = blocks[CLASS_UNDECIDED];
+	tally_sides(run->hits, run->hits_until[edit->sample]);
 }
 
 /* Keeps every second sample of the contents. */
 static void edit_thin_out(struct cache_run *run, const struct edit *edit)
 {
-	for (size_t i = 1; 2 * i < SAMPLES_MAX; i++)
+	for (size_t i = 1; 2 * i < SAMPLES_MAX; i++) {
 		memcpy(run->contents[i], run->contents[2 * i], sizeof(*run->contents));
+		memcpy(run->hits_until[i], run->hits_until[2 * i], sizeof(*run->hits_until));
+	}
 }
 
 static void (*const edits[])(struct cache_run *run, const struct edit *edit) = {
@@ -141,14 +159,34 @@ static void take(struct consumer *consumer, const struct batch *batch)
 		run_references(run, batch, begin, batch->refs);
 }
 
+static int make_samples(struct cache_run *run, uint32_t samples)
+{
+	free(run->contents);
+	free(run->hits_until);
+	run->samples = samples;
+	run->contents = calloc(samples, sizeof(*run->contents));
+	run->hits_until = calloc(samples, sizeof(*run->hits_until));
+	return run->contents && run->hits_until ? 0 : -ENOMEM;
+}
+
+int cache_run_use_windows(struct cache_run *run)
+{
+	return make_samples(run, WINDOWS_MAX + 1) ? fail("out of memory for the windows") : 0;
+}
+
+int cache_run_use_write_back(struct cache_run *run)
+{
+	run->write_back = write_back_new();
+	return run->write_back ? 0 : fail("out of memory for the blocks to write back");
+}
+
 int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *spec,
 		   uint32_t capacity)
 {
 	memset(run, 0, sizeof(*run));
 	run->undecided_hits =
 		calloc(UNDECIDED_MAX / BITS_PER_WORD + 1, sizeof(*run->undecided_hits));
-	run->contents = calloc(SAMPLES_MAX, sizeof(*run->contents));
-	if (!run->undecided_hits || !run->contents)
+	if (!run->undecided_hits || make_samples(run, SAMPLES_MAX))
 		return fail("out of memory for the results of \"%s\"", spec);
 	if (cache_open(&run->cache, spec, capacity))
 		return -1;

@@ -8,6 +8,7 @@
 
 #include "cache_sim.h"
 #include "common/command.h"
+#include "common/duration.h"
 #include "common/error.h"
 #include "common/size.h"
 #include "models/cache/cache_model.h"
@@ -16,6 +17,9 @@
 #define LIST_MAX	    64
 #define THREADS_MAX	    1024
 #define OPTION_MEMORY_LIMIT 256
+#define OPTION_WARM_UP	    260
+#define OPTION_LARGEST	    261
+#define OPTION_WINDOW	    262
 
 struct arguments {
 	const char *trace;
@@ -110,6 +114,45 @@ static void set_memory_limit(struct arguments *a, const char *text, struct argp_
 		argp_error(state, "\"%s\" is no amount of memory, as in 2G", text);
 }
 
+static void set_writes(struct arguments *a, const char *name, struct argp_state *state)
+{
+	int mode = find_name(cache_write_modes, name);
+
+	if (mode < 0)
+		argp_error(state,
+			   "there is no way to write \"%s\": it is through, back, update or around",
+			   name);
+	a->options.rules.writes = mode;
+}
+
+static void set_warm_up(struct arguments *a, const char *text, struct argp_state *state)
+{
+	struct cache_rules *rules = &a->options.rules;
+
+	rules->warm_up_requests = rules->warm_up_ns = 0;
+	if (!size_parse(text, &rules->warm_up_requests))
+		return;
+	rules->warm_up_requests = 0;
+	if (duration_parse(text, &rules->warm_up_ns))
+		argp_error(state, "\"%s\" is no warm-up: a number of requests, or a time as in 30s",
+			   text);
+}
+
+static void set_largest(struct arguments *a, const char *text, struct argp_state *state)
+{
+	uint64_t bytes;
+
+	if (size_parse(text, &bytes) || bytes < SECTOR_BYTES)
+		argp_error(state, "\"%s\" is no size of a request, as in 1M", text);
+	a->options.rules.largest_sectors = bytes / SECTOR_BYTES;
+}
+
+static void set_window(struct arguments *a, const char *text, struct argp_state *state)
+{
+	if (duration_parse(text, &a->options.rules.window_ns))
+		argp_error(state, "\"%s\" is no time, as in 10s", text);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -132,6 +175,18 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'f':
 		a->options.format = argument;
+		return 0;
+	case 'w':
+		set_writes(a, argument, state);
+		return 0;
+	case OPTION_WARM_UP:
+		set_warm_up(a, argument, state);
+		return 0;
+	case OPTION_LARGEST:
+		set_largest(a, argument, state);
+		return 0;
+	case OPTION_WINDOW:
+		set_window(a, argument, state);
 		return 0;
 	case 't':
 		set_threads(a, argument, state);
@@ -175,6 +230,16 @@ static const struct argp_option options[] = {
 	{"granularity", 'g', "4k|start", 0,
 	 "requests are split into 4096-byte blocks (default), or known by their start sector alone",
 	 0},
+	{"writes", 'w', "HOW", 0,
+	 "through: all are cached and go to the device at once (default); back: the device gets a "
+	 "block when it leaves; update: only blocks that are cached take them; around: the cache "
+	 "drops the block",
+	 0},
+	{"largest", OPTION_LARGEST, "SIZE", 0, "longer requests bring nothing into the cache", 0},
+	{"warm-up", OPTION_WARM_UP, "N|TIME", 0,
+	 "the first N requests, or those within TIME (30s), are not counted", 0},
+	{"window", OPTION_WINDOW, "TIME", 0,
+	 "results over time are for windows this long (default: up to 255 alike)", 0},
 	{"format", 'f', "NAME", 0,
 	 "TRACE is another program's, read as it is: one of `sky list import`", 0},
 	{"threads", 't', "N", 0, "default: one a processor; the results are the same for any", 0},
@@ -189,7 +254,8 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.args_doc = "TRACE",
 	.doc = "Simulates caches, untimed: every cache at every size under every kind of hints, "
-	       "in one pass. Reads and writes both allocate, when the request is issued; "
+	       "in one pass. Requests count when they are issued; reads and, unless --writes says "
+	       "otherwise, writes allocate; "
 	       "discarded blocks leave; flushes have no effect."
 	       "\vExample: sky sim a.h5 --cache lru --cache icache:base=lru --size 5% --size 10% "
 	       "--hints sky --hints truth",
