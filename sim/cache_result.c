@@ -102,6 +102,38 @@ static json_t *class_json(unsigned int io_class, const struct pipeline_options *
 			 "label", label);
 }
 
+static void add_time(json_t *object, uint64_t ns, uint64_t bare_ns)
+{
+	json_object_set_new(object, "device_ns", json_integer(ns));
+	json_object_set_new(object, "device_ns_without_cache", json_integer(bare_ns));
+	json_object_set_new(object, "device_ns_saved",
+			    json_integer((json_int_t)bare_ns - (json_int_t)ns));
+}
+
+static uint64_t class_ns(const struct device_time *t, uint8_t io_class)
+{
+	return t->ns[tag_of(0, io_class)] + t->ns[tag_of(SIDE_WRITES, io_class)];
+}
+
+static void with_time(json_t *object, const struct cache_run *run, const struct result_facts *facts,
+		      uint8_t io_class)
+{
+	add_time(object, class_ns(run->device, io_class), class_ns(facts->bare, io_class));
+}
+
+static void with_all_time(json_t *object, const struct cache_run *run,
+			  const struct result_facts *facts)
+{
+	uint64_t ns = run->device->write_back_ns, bare_ns = 0;
+
+	for (unsigned int i = 0; i < CLASS_VALUES; i++) {
+		ns += class_ns(run->device, i);
+		bare_ns += class_ns(facts->bare, i);
+	}
+	json_object_set_new(object, "name", json_string(facts->device));
+	add_time(object, ns, bare_ns);
+}
+
 /* The classes that occur, from the highest to the undecided. */
 static json_t *by_class(const struct cache_run *run, const struct result_facts *facts)
 {
@@ -118,6 +150,8 @@ static json_t *by_class(const struct cache_run *run, const struct result_facts *
 		if (!all.references)
 			continue;
 		object = with_counts(class_json(io_class, facts->pipeline), &all, true);
+		if (facts->device)
+			with_time(object, run, facts, io_class);
 		json_object_set_new(object, "reads", with_counts(json_object(), &reads, true));
 		json_object_set_new(object, "writes", with_counts(json_object(), &writes, true));
 		json_array_append_new(list, object);
@@ -191,15 +225,20 @@ static json_t *over_time(const struct cache_run *run, const struct timeline *t)
 }
 
 /* Blocks that the device had to read and write. */
-static json_t *device_json(const struct cache_run *run, const struct counts *side)
+static json_t *device_json(const struct cache_run *run, const struct result_facts *facts,
+			   const struct counts *side)
 {
 	uint64_t written = side[SIDE_WRITES].references, dirty = 0;
+	json_t *object;
 
 	if (run->write_back && write_back_end(run->write_back, &run->cache, &written, &dirty))
 		return NULL;
-	return json_pack("{s:I, s:I, s:I}", "reads",
-			 (json_int_t)(side[0].references - side[0].hits), "writes",
-			 (json_int_t)written, "unwritten", (json_int_t)dirty);
+	object = json_pack("{s:I, s:I, s:I}", "reads",
+			   (json_int_t)(side[0].references - side[0].hits), "writes",
+			   (json_int_t)written, "unwritten", (json_int_t)dirty);
+	if (facts->device)
+		with_all_time(object, run, facts);
+	return object;
 }
 
 json_t *cache_result(const struct cache_run *run, const struct result_facts *facts)
@@ -231,7 +270,8 @@ json_t *cache_result(const struct cache_run *run, const struct result_facts *fac
 		json_object_set_new(object, i ? "writes" : "reads",
 				    with_requests(one, &requests[i], facts->known));
 	}
-	json_object_set_new(object, "device", facts->known ? device_json(run, side) : json_null());
+	json_object_set_new(object, "device",
+			    facts->known ? device_json(run, facts, side) : json_null());
 	json_object_set_new(object, "by_class", facts->known ? by_class(run, facts) : json_null());
 	json_object_set_new(object, "contents", facts->known ? contents(run, facts) : json_null());
 	json_object_set_new(object, "over_time",

@@ -27,7 +27,9 @@ struct result_facts {
 	const char *hints;
 	bool known; /* false: the trace has nothing that these hints come from */
 	const struct cache_feed *feed;
-	const uint64_t *requests; /* of each side */
+	const uint64_t *requests;	/* of each side */
+	const char *device;		/* as the user typed it, or NULL */
+	const struct device_time *bare; /* without a cache, if there is a device */
 	const struct timeline *timeline;
 	const struct pipeline_options *pipeline; /* for what the classes are called */
 };

@@ -16,6 +16,9 @@ void cache_run_fini(struct cache_run *run)
 	free(run->contents);
 	free(run->hits_until);
 	write_back_free(run->write_back);
+	if (run->device)
+		device_time_fini(run->device);
+	free(run->device);
 }
 
 static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
@@ -83,6 +86,8 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 		count_each(run, batch, begin, end, hits);
 	else
 		count_alike(run, batch, begin, end, hits, count);
+	if (run->device)
+		device_time_take(run->device, batch, begin, end, hits);
 	if (run->write_back)
 		write_back_take(run->write_back, &part, &batch->tag[begin], hits);
 	if (run->census)
@@ -111,6 +116,8 @@ static void edit_decide(struct cache_run *run, const struct edit *edit)
 		run->hits[edit->decide.to].references++;
 		run->hits[edit->decide.to].sectors += edit->decide.sectors;
 	}
+	if (run->device)
+		device_time_decide(run->device, edit);
 	if (edit->decide.reaches_cache)
 		run->cache.model->set_class(run->cache.state, edit->decide.block,
 					    edit->decide.io_class);
@@ -174,9 +181,18 @@ int cache_run_use_windows(struct cache_run *run)
 	return make_samples(run, WINDOWS_MAX + 1) ? fail("out of memory for the windows") : 0;
 }
 
+int cache_run_use_device(struct cache_run *run, const char *spec, uint32_t sectors_per_key,
+			 bool writes_at_once)
+{
+	run->device = calloc(1, sizeof(*run->device));
+	if (!run->device)
+		return fail("out of memory for the device \"%s\"", spec);
+	return device_time_init(run->device, spec, sectors_per_key, writes_at_once);
+}
+
 int cache_run_use_write_back(struct cache_run *run)
 {
-	run->write_back = write_back_new();
+	run->write_back = write_back_new(run->device);
 	return run->write_back ? 0 : fail("out of memory for the blocks to write back");
 }
 

@@ -30,6 +30,7 @@ struct simulation {
 	struct cache_pass pass;
 	struct cache_run *runs[HINT_MODES_MAX]; /* a mode's, in the order of caches, then sizes */
 	size_t run_count;			/* of a mode */
+	struct bare_device bare[HINT_MODES_MAX];
 };
 
 static int survey_references(struct simulation *s)
@@ -70,13 +71,21 @@ static bool needs_survey(const struct simulation *s)
 	return s->needs_percent || s->needs_future || cache_input_survey_kinds(&s->pass.input);
 }
 
+static uint32_t sectors_per_key(const struct simulation *s)
+{
+	return s->options->granularity == GRANULARITY_4K ? SECTORS_PER_CHUNK : 1;
+}
+
 static int make_run(const struct simulation *s, struct cache_run *run, struct cache_feed *feed,
 		    const char *spec, uint32_t entries)
 {
 	const struct cache_rules *rules = &s->options->rules;
+	const char *device = s->options->device;
 
 	if (cache_run_init(run, feed, spec, entries) ||
 	    (rules->window_ns && cache_run_use_windows(run)) ||
+	    (device &&
+	     cache_run_use_device(run, device, sectors_per_key(s), rules->writes != WRITES_BACK)) ||
 	    (rules->writes == WRITES_BACK && cache_run_use_write_back(run)))
 		return -1;
 	return 0;
@@ -94,6 +103,8 @@ static int make_runs(struct simulation *s, size_t mode)
 		return fail("out of memory for the caches");
 	if (s->needs_future)
 		feed->future = &s->census.future;
+	if (o->device && bare_device_init(&s->bare[mode], feed, o->device, sectors_per_key(s)))
+		return -1;
 	for (size_t cache = 0; cache < o->cache_count; cache++)
 		for (size_t size = 0; size < o->size_count; size++) {
 			uint32_t entries = cache_pass_entries(&s->pass, o->sizes[size],
@@ -153,6 +164,7 @@ static void finish(struct simulation *s)
 		for (size_t i = 0; s->runs[mode] && i < s->run_count; i++)
 			cache_run_fini(&s->runs[mode][i]);
 		free(s->runs[mode]);
+		device_time_fini(&s->bare[mode].time);
 	}
 	census_fini(&s->census);
 	free(s);
@@ -172,6 +184,8 @@ static json_t *run_result(const struct simulation *s, size_t cache, size_t size,
 		.known = known || plain,
 		.feed = &mode->feed,
 		.requests = s->pass.input.requests,
+		.device = o->device,
+		.bare = &s->bare[i].time,
 		.timeline = &s->pass.input.timeline,
 		.pipeline = &s->pass.input.pipeline_options,
 	};

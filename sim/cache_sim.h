@@ -57,6 +57,7 @@ struct cache_sim_options {
 	size_t hint_count;
 	enum granularity granularity;
 	struct cache_rules rules;
+	const char *device;   /* what misses cost, as in "hdd"; NULL = nobody asks */
 	const char *format;   /* of another program's file: an importer's name; NULL = a trace */
 	unsigned int threads; /* 0 = as many as processors; results don't depend on it */
 	uint64_t memory_limit_bytes; /* 0 = what the machine has available */

@@ -12,11 +12,13 @@
 #include "common/error.h"
 #include "common/size.h"
 #include "models/cache/cache_model.h"
+#include "models/device/device_model.h"
 #include "sim/classifier.h"
 
 #define LIST_MAX	    64
 #define THREADS_MAX	    1024
 #define OPTION_MEMORY_LIMIT 256
+#define OPTION_DEVICE	    263
 #define OPTION_WARM_UP	    260
 #define OPTION_LARGEST	    261
 #define OPTION_WINDOW	    262
@@ -147,6 +149,16 @@ static void set_largest(struct arguments *a, const char *text, struct argp_state
 	a->options.rules.largest_sectors = bytes / SECTOR_BYTES;
 }
 
+static void set_device(struct arguments *a, const char *spec)
+{
+	struct device device;
+
+	if (device_open(&device, spec))
+		exit(argp_err_exit_status);
+	device_close(&device);
+	a->options.device = spec;
+}
+
 static void set_window(struct arguments *a, const char *text, struct argp_state *state)
 {
 	if (duration_parse(text, &a->options.rules.window_ns))
@@ -178,6 +190,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'w':
 		set_writes(a, argument, state);
+		return 0;
+	case OPTION_DEVICE:
+		set_device(a, argument);
 		return 0;
 	case OPTION_WARM_UP:
 		set_warm_up(a, argument, state);
@@ -236,6 +251,8 @@ static const struct argp_option options[] = {
 	 "drops the block",
 	 0},
 	{"largest", OPTION_LARGEST, "SIZE", 0, "longer requests bring nothing into the cache", 0},
+	{"device", OPTION_DEVICE, "SPEC", 0,
+	 "count how long the misses keep a device busy: one of `sky list device`, as in hdd", 0},
 	{"warm-up", OPTION_WARM_UP, "N|TIME", 0,
 	 "the first N requests, or those within TIME (30s), are not counted", 0},
 	{"window", OPTION_WINDOW, "TIME", 0,
@@ -281,6 +298,15 @@ static void print_ratio(const json_t *object, int width)
 		printf("%*s", width, "n/a");
 }
 
+/* Of a device's time, where somebody asked for it. */
+static void print_seconds(const json_t *device, int width)
+{
+	const json_t *saved = json_object_get(device, "device_ns_saved");
+
+	if (saved)
+		printf("%*.2f", width, json_integer_value(saved) / 1e9);
+}
+
 static const json_t *class_of(const json_t *result, int io_class)
 {
 	const json_t *object;
@@ -318,7 +344,15 @@ static void print_result(const json_t *result, int cache_width, int hints_width,
 	print_ratio(json_object_get(result, "reads"), 10);
 	print_ratio(json_object_get(result, "writes"), 10);
 	print_ratio(class_of(result, CLASS_METADATA), 10);
+	print_seconds(json_object_get(result, "device"), 12);
 	printf("\n");
+}
+
+static bool has_device(const json_t *results)
+{
+	const json_t *result = json_array_get(results, 0);
+
+	return json_object_get(json_object_get(result, "device"), "device_ns") != NULL;
 }
 
 static void print_table(const json_t *json)
@@ -335,9 +369,10 @@ static void print_table(const json_t *json)
 	       json_integer_value(json_object_get(json, "references")),
 	       json_integer_value(json_object_get(json, "distinct_blocks")),
 	       json_string_value(json_object_get(json, "granularity")));
-	printf("%-*s  %-*s  %*s%12s%14s%14s%12s%10s%10s%10s\n", cache_width, "cache", hints_width,
+	printf("%-*s  %-*s  %*s%12s%14s%14s%12s%10s%10s%10s", cache_width, "cache", hints_width,
 	       "hints", size_width, "size", "blocks", "hits", "misses", "miss ratio", "reads",
 	       "writes", "metadata");
+	printf("%s\n", has_device(results) ? "     s saved" : "");
 	json_array_foreach (results, i, result)
 		print_result(result, cache_width, hints_width, size_width);
 }

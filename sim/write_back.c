@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "block_set.h"
+#include "device_time.h"
 #include "write_back.h"
 
 struct write_back {
@@ -9,17 +10,20 @@ struct write_back {
 	uint64_t gone;		  /* to the device, as far as it is counted */
 	uint64_t cached;	  /* of them, at the end */
 	const struct cache *cache;
+	struct device_time *device;
 	int error;
 };
 
-struct write_back *write_back_new(void)
+struct write_back *write_back_new(struct device_time *device)
 {
 	struct write_back *w = calloc(1, sizeof(*w));
 
-	if (!w || !block_set_init(&w->written))
-		return w;
-	free(w);
-	return NULL;
+	if (!w || block_set_init(&w->written)) {
+		free(w);
+		return NULL;
+	}
+	w->device = device;
+	return w;
 }
 
 void write_back_free(struct write_back *w)
@@ -30,6 +34,13 @@ void write_back_free(struct write_back *w)
 	free(w);
 }
 
+static void write_to_device(struct write_back *w, uint64_t block, bool counts)
+{
+	w->gone += counts;
+	if (w->device)
+		device_time_write_back(w->device, block, counts);
+}
+
 static void forget(void *context, uint64_t block)
 {
 }
@@ -38,7 +49,8 @@ static void take(struct write_back *w, const struct block_ref *ref, unsigned int
 {
 	bool left = !hit && block_set_has(&w->written, ref->block);
 
-	w->gone += left && !(side & SIDE_WARM_UP);
+	if (left)
+		write_to_device(w, ref->block, !(side & SIDE_WARM_UP));
 	if (ref->op == BLOCK_WRITE)
 		w->error = block_set_add(&w->written, ref->block, 1);
 	else if (left)
@@ -58,7 +70,8 @@ static void settle(void *context, uint64_t block)
 	bool cached = w->cache->model->contains(w->cache->state, block);
 
 	w->cached += cached;
-	w->gone += !cached;
+	if (!cached)
+		write_to_device(w, block, true);
 }
 
 /* What is cached and worthless now need never be written. */

@@ -15,8 +15,10 @@
 
 struct write_back;
 
-/* NULL if out of memory. */
-struct write_back *write_back_new(void);
+struct device_time;
+
+/* device: what is written back takes its time; NULL where nobody asks. NULL if out of memory. */
+struct write_back *write_back_new(struct device_time *device);
 void write_back_free(struct write_back *w);
 
 /* Takes references, and which of them hit. */

@@ -26,6 +26,7 @@ struct line {
 struct sums {
 	json_int_t references[2], hits[2], sectors[2], hit_sectors[2], requests[2], missed[2];
 	json_int_t device_reads, device_writes;
+	json_int_t ns, bare_ns; /* of an ssd as it is preset, but for blocks written back */
 };
 
 /* The most recently used line is the last. */
@@ -79,11 +80,17 @@ static bool refer(struct slow *s, uint64_t block, bool write, bool allocate)
 	return i >= 0;
 }
 
+/* The latency only where the block before it, in the request, didn't go to the device. */
+static json_int_t ssd_ns(bool write, bool continues, uint64_t sectors)
+{
+	return (continues ? 0 : write ? 65000 : 50000) + sectors * 512 * 1000 / (write ? 320 : 470);
+}
+
 static void access_request(struct slow *s, bool write, uint32_t disk, uint64_t sector,
 			   uint32_t sectors)
 {
 	bool allocate = !(s->rules->largest_sectors && sectors > s->rules->largest_sectors);
-	bool missed = false;
+	bool missed = false, open = false;
 
 	if (write && (s->rules->writes == WRITES_UPDATE || s->rules->writes == WRITES_AROUND))
 		allocate = false;
@@ -100,6 +107,13 @@ static void access_request(struct slow *s, bool write, uint32_t disk, uint64_t s
 		missed |= !hit;
 		if (!s->counts)
 			continue;
+		s->sums.bare_ns += ssd_ns(write, block != sector / 8, until - from);
+		if (write ? s->rules->writes != WRITES_BACK : !hit) {
+			s->sums.ns += ssd_ns(write, open, until - from);
+			open = true;
+		} else {
+			open = false;
+		}
 		if (!hit && !write && !allocate)
 			s->sums.device_reads++;
 		s->sums.references[write]++;
@@ -166,6 +180,7 @@ static json_t *run(const struct slow *s, const char *const *hints, const char *s
 		.hints = hints,
 		.hint_count = 1,
 		.rules = *s->rules,
+		.device = "ssd",
 	};
 
 	snprintf(size, sizeof(size), "%u", s->capacity);
@@ -205,6 +220,25 @@ static void expect_over_time(const json_t *result, const char *what)
 	}
 }
 
+/* All classes together, and what was written for none of them. */
+static void expect_device_time(const struct slow *s, const json_t *result, const char *what)
+{
+	const json_t *device = json_object_get(result, "device"), *object;
+	json_int_t ns = 0, bare_ns = 0, back_ns = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "by_class"), i, object) {
+		ns += number(object, "device_ns");
+		bare_ns += number(object, "device_ns_without_cache");
+	}
+	if (s->rules->writes == WRITES_BACK)
+		back_ns = number(device, "writes") * ssd_ns(true, false, 8);
+	cr_expect_eq(ns, s->sums.ns, "%s", what);
+	cr_expect_eq(bare_ns, s->sums.bare_ns, "%s", what);
+	cr_expect_eq(number(device, "device_ns"), ns + back_ns, "%s", what);
+	cr_expect_eq(number(device, "device_ns_saved"), bare_ns - ns - back_ns, "%s", what);
+}
+
 static void expect_same(struct slow *s, const char *hints, const char *spec, const char *what)
 {
 	json_t *json = run(s, &hints, spec);
@@ -218,6 +252,7 @@ static void expect_same(struct slow *s, const char *hints, const char *spec, con
 	expect_side(json_object_get(result, "reads"), &s->sums, 0, what);
 	expect_side(json_object_get(result, "writes"), &s->sums, 1, what);
 	expect_over_time(result, what);
+	expect_device_time(s, result, what);
 	cr_expect_eq(number(device, "reads"), s->sums.device_reads, "%s", what);
 	cr_expect_eq(number(device, "unwritten"), dirty, "%s", what);
 	/* a block written back is only missed when it is asked for, maybe after the warm-up */
@@ -312,6 +347,44 @@ Test(cache_rules, disks_with_fair_shares_do_not_push_each_other_out)
 	}
 	cr_expect_eq(hits[0], 0);
 	cr_expect_eq(hits[1], 125 - 10);
+	unlink(path());
+}
+
+/* A late hint takes a read's time along to its class; a disk's seek is what a small miss costs. */
+Test(cache_rules, device_time_follows_the_class_that_is_known_late)
+{
+	static const char *const devices[] = {"ssd", "hdd", "hdd:rpm=15000"};
+	const char *spec = "lru", *size = "10", *hints = "sky";
+	json_int_t before = 0;
+	FILE *f = fopen(path(), "w");
+
+	cr_assert_not_null(f);
+	fprintf(f, "1000 - - - block R id=1 sector=80000 count=8\n"
+		   "2000 - - - complete id=1\n"
+		   "2000 - - - hint metadata id=1 chunk=0 class=5\n");
+	fclose(f);
+	for (int i = 0; i < 3; i++) {
+		const struct cache_sim_options options = {
+			.caches = &spec,
+			.cache_count = 1,
+			.sizes = &size,
+			.size_count = 1,
+			.hints = &hints,
+			.hint_count = 1,
+			.device = devices[i],
+		};
+		json_t *json = cache_simulate(path(), &options);
+		json_t *result = json_array_get(json_object_get(json, "results"), 0);
+		json_t *classes = json_object_get(result, "by_class");
+		json_int_t ns = number(json_array_get(classes, 0), "device_ns");
+
+		cr_assert_not_null(json);
+		cr_expect_eq(json_array_size(classes), 1);
+		cr_expect_eq(number(json_array_get(classes, 0), "io_class"), 5);
+		cr_expect(i == 0 ? ns == 58000 : i == 1 ? ns > 20 * before : ns < before);
+		before = ns;
+		json_decref(json);
+	}
 	unlink(path());
 }
 
