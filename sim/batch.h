@@ -15,17 +15,38 @@
 #define BATCH_REFS  4096
 #define BATCH_EDITS 4096
 
-/* What references are counted by: operation and class. */
-#define TAGS (2 * CLASS_VALUES)
+/* What references are counted by: operation and class; those of the warm-up apart. */
+#define SIDES 4 /* reads, writes, and both in the warm-up */
+#define TAGS  (SIDES * CLASS_VALUES)
 
-static inline uint16_t tag_of(bool write, uint8_t io_class)
+#define SIDE_WRITES  1u
+#define SIDE_WARM_UP 2u
+
+static inline uint16_t tag_of(unsigned int side, uint8_t io_class)
 {
-	return write * CLASS_VALUES + io_class;
+	return side * CLASS_VALUES + io_class;
+}
+
+static inline unsigned int side_of_tag(uint16_t tag)
+{
+	return tag / CLASS_VALUES;
 }
 
 struct tally {
 	uint64_t references, sectors;
 };
+
+/* Adds up all classes of what is counted: reads, then writes. */
+static inline void tally_sides(const struct tally *tags, struct tally *sides)
+{
+	for (unsigned int side = 0; side < SIDE_WARM_UP; side++) {
+		sides[side] = (struct tally){0};
+		for (unsigned int i = 0; i < CLASS_VALUES; i++) {
+			sides[side].references += tags[side * CLASS_VALUES + i].references;
+			sides[side].sectors += tags[side * CLASS_VALUES + i].sectors;
+		}
+	}
+}
 
 enum edit_kind { EDIT_REMOVE, EDIT_DECIDE, EDIT_SAMPLE, EDIT_THIN_OUT };
 
@@ -53,8 +74,10 @@ struct batch {
 	uint64_t first; /* number of the first reference */
 	bool has_undecided;
 	bool has_future;
+	bool has_times;
+	bool is_mixed; /* not all references are alike: tag, sectors, whole requests */
 	struct block_ref ref[BATCH_REFS];
-	uint64_t time_ns[BATCH_REFS];
+	uint64_t time_ns[BATCH_REFS];  /* if has_times */
 	uint64_t next_use[BATCH_REFS]; /* if has_future */
 	uint16_t tag[BATCH_REFS];
 	uint32_t undecided[BATCH_REFS]; /* places, or UNDECIDED_NONE, if has_undecided */

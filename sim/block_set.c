@@ -81,3 +81,38 @@ int block_set_add(struct block_set *set, uint64_t first, uint64_t count)
 	}
 	return 0;
 }
+
+static void remove_members(struct block_set *set, struct region *region, uint64_t first,
+			   uint64_t count, void (*leaves)(void *context, uint64_t block),
+			   void *context)
+{
+	for (uint64_t members = region->members; members; members &= members - 1) {
+		unsigned int at = __builtin_ctzll(members);
+		uint64_t block = (region->name - 1) * REGION_BLOCKS + at;
+
+		if (block - first >= count)
+			continue;
+		leaves(context, block);
+		region->members &= ~(1ull << at);
+		set->count--;
+	}
+}
+
+/* A short range is looked up region by region, a longer one is met by a walk over all. */
+void block_set_remove(struct block_set *set, uint64_t first, uint64_t count,
+		      void (*leaves)(void *context, uint64_t block), void *context)
+{
+	uint64_t last = (first + count - 1) / REGION_BLOCKS, name = first / REGION_BLOCKS;
+
+	if (!count)
+		return;
+	for (; last - name < set->room && name <= last; name++) {
+		struct region *region = find(set, name + 1);
+
+		if (region->name)
+			remove_members(set, region, first, count, leaves, context);
+	}
+	for (size_t i = 0; name <= last && i < set->room; i++)
+		if (set->region[i].name)
+			remove_members(set, &set->region[i], first, count, leaves, context);
+}

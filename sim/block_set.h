@@ -59,4 +59,8 @@ void block_set_fini(struct block_set *set);
 /* Adds blocks first .. first + count - 1; 0 or -ENOMEM. */
 int block_set_add(struct block_set *set, uint64_t first, uint64_t count);
 
+/* Removes those of the blocks first .. first + count - 1 that are in it; tells each before. */
+void block_set_remove(struct block_set *set, uint64_t first, uint64_t count,
+		      void (*leaves)(void *context, uint64_t block), void *context);
+
 #endif

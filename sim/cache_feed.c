@@ -5,18 +5,24 @@
 #include "common/component.h"
 #include "common/error.h"
 
+static void begin_batch(struct cache_feed *feed, uint64_t number, uint64_t first)
+{
+	struct batch *b = feed->ring[number % FEED_BATCHES];
+
+	b->refs = b->edits = 0;
+	b->first = first;
+	b->has_undecided = b->is_mixed = false;
+	b->has_times = feed->wants_times;
+	feed->batch = b;
+}
+
 int feed_init(struct cache_feed *feed, struct crew *crew)
 {
 	feed->crew = crew;
-	for (size_t i = 0; i < FEED_BATCHES; i++) {
-		feed->ring[i] = malloc(sizeof(*feed->ring[i]));
-		if (!feed->ring[i])
+	for (size_t i = 0; i < FEED_BATCHES; i++)
+		if (!(feed->ring[i] = malloc(sizeof(*feed->ring[i]))))
 			return fail("out of memory for the simulation");
-		feed->ring[i]->refs = feed->ring[i]->edits = 0;
-	}
-	feed->batch = feed->ring[0];
-	feed->batch->first = 0;
-	feed->batch->has_undecided = false;
+	begin_batch(feed, 0, 0);
 	return 0;
 }
 
@@ -103,10 +109,7 @@ void feed_flush(struct cache_feed *feed)
 	next = atomic_load_explicit(&feed->published, memory_order_relaxed);
 	if (next >= FEED_BATCHES)
 		wait_until_taken(feed, next - FEED_BATCHES + 1);
-	feed->batch = feed->ring[next % FEED_BATCHES];
-	feed->batch->refs = feed->batch->edits = 0;
-	feed->batch->has_undecided = false;
-	feed->batch->first = next_first;
+	begin_batch(feed, next, next_first);
 }
 
 void feed_finish(struct cache_feed *feed)
@@ -132,7 +135,7 @@ void feed_remove(struct cache_feed *feed, uint64_t first, uint64_t count)
 
 void feed_decide(struct cache_feed *feed, const struct decided *decided, uint8_t io_class)
 {
-	uint16_t from = decided->tag, to = tag_of(from >= CLASS_VALUES, io_class);
+	uint16_t from = decided->tag, to = tag_of(side_of_tag(from), io_class);
 
 	feed->references[from].references--;
 	feed->references[from].sectors -= decided->sectors;

@@ -34,6 +34,7 @@ struct cache_feed {
 	struct consumer **consumers;
 	size_t consumer_count;
 	const struct future *future;   /* NULL: nobody asks for it */
+	bool wants_times;	       /* somebody does */
 	struct tally references[TAGS]; /* all of them; each run has its hits */
 	_Atomic uint64_t published;    /* batches */
 	struct batch *batch;	       /* that is being filled, of the ring */
@@ -50,6 +51,12 @@ uint64_t feed_bytes(void);
 /* Adds one before the first batch. 0, or -1 after saying what is wrong. */
 int feed_add_consumer(struct cache_feed *feed, struct consumer *consumer,
 		      void (*take)(struct consumer *consumer, const struct batch *batch));
+
+/* From the first batch on with the times of requests. */
+static inline void feed_want_times(struct cache_feed *feed)
+{
+	feed->wants_times = feed->batch->has_times = true;
+}
 
 /* Hands on what was gathered. */
 void feed_flush(struct cache_feed *feed);
@@ -71,22 +78,20 @@ static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref
 	struct batch *b = feed->batch;
 
 	b->ref[b->refs] = *ref;
-	b->time_ns[b->refs] = time_ns;
+	if (b->has_times)
+		b->time_ns[b->refs] = time_ns;
 	b->tag[b->refs] = tag;
 	b->undecided[b->refs] = place;
+	b->is_mixed |= (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors) |
+		       (ref->flags & REF_CONTINUES);
 	if (++b->refs == BATCH_REFS)
 		feed_flush(feed);
 }
 
-/*
- * A reference, counted under its class now; `known` is what is known of its
- * class, place is UNDECIDED_NONE unless the class may come later.
- */
+/* A reference, counted by that tag; place is UNDECIDED_NONE unless its class may come later. */
 static inline void feed_reference(struct cache_feed *feed, const struct block_ref *ref,
-				  uint64_t time_ns, uint8_t known, uint32_t place)
+				  uint64_t time_ns, uint16_t tag, uint32_t place)
 {
-	uint16_t tag = tag_of(ref->op == BLOCK_WRITE, known);
-
 	feed->batch->has_undecided |= place != UNDECIDED_NONE;
 	feed_count(feed, tag, 1, ref->sectors);
 	feed_add(feed, ref, time_ns, tag, place);

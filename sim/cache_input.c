@@ -16,9 +16,7 @@
 
 /* A longer request is no request but a damaged trace: 1 GiB. */
 #define REQUEST_SECTORS_MAX (CLASSIFIER_CHUNKS_MAX * SECTORS_PER_CHUNK)
-/* A block's key: the disk above, its number on the disk below. */
-#define DISK_SHIFT	    52
-#define DISK_MAX	    ((1u << (64 - DISK_SHIFT)) - 1)
+#define DISK_MAX	    ((1u << (64 - CACHE_DISK_SHIFT)) - 1)
 
 #define FIRST_INTERVAL_NS 1000000u
 
@@ -29,36 +27,74 @@ static void thin_out(struct cache_input *in)
 	for (size_t mode = 0; mode < in->mode_count; mode++)
 		feed_thin_out(&in->modes[mode].feed);
 	t->samples = SAMPLES_MAX / 2;
-	for (uint32_t i = 1; i < t->samples; i++)
+	for (uint32_t i = 1; i < t->samples; i++) {
 		t->time_ns[i] = t->time_ns[2 * i];
+		memcpy(t->counted[i], t->counted[2 * i], sizeof(*t->counted));
+	}
 	t->interval_ns *= 2;
 	t->next_ns = t->time_ns[t->samples - 1] + t->interval_ns;
 }
 
-static void sample(struct cache_input *in)
+static void sample(struct cache_input *in, uint64_t time_ns)
 {
 	struct timeline *t = &in->timeline;
 
-	t->time_ns[t->samples] = t->last_ns;
+	t->time_ns[t->samples] = time_ns;
+	tally_sides(in->modes[0].feed.references, t->counted[t->samples]);
 	for (size_t i = 0; i < in->mode_count; i++)
 		feed_sample(&in->modes[i].feed, t->samples);
 	t->samples++;
-	t->next_ns = t->last_ns + t->interval_ns;
+	t->next_ns = time_ns + t->interval_ns;
+}
+
+static void begin_time(struct cache_input *in)
+{
+	struct timeline *t = &in->timeline;
+
+	t->begin_ns = t->last_ns;
+	t->window_ns = in->rules.window_ns;
+	if (t->window_ns)
+		t->interval_ns = t->window_ns;
+	if (in->rules.warm_up_ns || in->rules.warm_up_requests)
+		in->warm_up = SIDE_WARM_UP;
+	in->warm_up_end_ns = t->last_ns + in->rules.warm_up_ns;
+	sample(in, t->last_ns);
+}
+
+/* Windows without a request belong to the one before. */
+static int end_window(struct cache_input *in)
+{
+	struct timeline *t = &in->timeline;
+	uint64_t windows = (t->last_ns - t->begin_ns) / t->window_ns;
+
+	if (t->samples == WINDOWS_MAX)
+		return fail("the trace has more than the %u windows that are possible: take longer "
+			    "ones than %" PRIu64 " ns",
+			    WINDOWS_MAX, t->window_ns);
+	sample(in, t->begin_ns + windows * t->window_ns);
+	return 0;
 }
 
 /* Time is that of the next request; one that is earlier than another before it counts as that. */
-static void pass_time(struct cache_input *in, uint64_t time_ns)
+static int pass_time(struct cache_input *in, uint64_t time_ns)
 {
 	struct timeline *t = &in->timeline;
 
 	if (time_ns > t->last_ns)
 		t->last_ns = time_ns;
 	if (t->samples && t->last_ns < t->next_ns)
-		return;
+		return 0;
+	if (!t->samples) {
+		begin_time(in);
+		return 0;
+	}
+	if (t->window_ns)
+		return end_window(in);
 	if (t->samples == SAMPLES_MAX)
 		thin_out(in);
 	if (t->last_ns >= t->next_ns)
-		sample(in);
+		sample(in, t->last_ns);
+	return 0;
 }
 
 /* At the end, in the place of a sample of the same time. */
@@ -68,11 +104,36 @@ static void sample_last(struct cache_input *in)
 
 	if (!t->samples)
 		return;
-	if (t->time_ns[t->samples - 1] == t->last_ns)
+	if (t->samples > 1 && t->time_ns[t->samples - 1] == t->last_ns)
 		t->samples--;
-	else if (t->samples == SAMPLES_MAX)
+	else if (!t->window_ns && t->samples == SAMPLES_MAX)
 		thin_out(in);
-	sample(in);
+	sample(in, t->last_ns);
+}
+
+/* Counted, or still warming up? */
+static unsigned int side_of(const struct cache_input *in, uint8_t op)
+{
+	return (op == BLOCK_WRITE ? SIDE_WRITES : 0) | in->warm_up;
+}
+
+static void end_warm_up(struct cache_input *in)
+{
+	uint64_t requests = in->requests[SIDE_WARM_UP] + in->requests[SIDE_WARM_UP | SIDE_WRITES];
+
+	if (requests >= in->rules.warm_up_requests && in->timeline.last_ns >= in->warm_up_end_ns)
+		in->warm_up = 0;
+}
+
+/* How the cache takes a request: flags of its references. */
+static uint8_t flags_of(const struct cache_input *in, uint8_t op, uint32_t sectors)
+{
+	const struct cache_rules *rules = &in->rules;
+	bool passes = op == BLOCK_WRITE &&
+		      (rules->writes == WRITES_UPDATE || rules->writes == WRITES_AROUND);
+
+	passes |= rules->largest_sectors && sectors > rules->largest_sectors;
+	return passes ? REF_NO_ALLOCATE : 0;
 }
 
 /* A part of the held request that is one reference. */
@@ -85,10 +146,10 @@ static void refer_undecided(struct cache_input *in, struct hint_mode *mode, stru
 			    const struct piece *piece)
 {
 	const struct undecided_chunk chunk = {in->held.disk, piece->chunk, in->held.id};
-	uint32_t place = undecided_add(mode->undecided, &chunk, piece->block, piece->sectors,
-				       tag_of(ref->op == BLOCK_WRITE, CLASS_UNDECIDED));
+	uint16_t tag = tag_of(side_of(in, ref->op), CLASS_UNDECIDED);
+	uint32_t place = undecided_add(mode->undecided, &chunk, piece->block, piece->sectors, tag);
 
-	feed_reference(&mode->feed, ref, in->held.time_ns, CLASS_UNDECIDED, place);
+	feed_reference(&mode->feed, ref, in->held.time_ns, tag, place);
 }
 
 static void refer(struct cache_input *in, struct hint_mode *mode, const struct piece *piece)
@@ -99,6 +160,9 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 		.sectors = piece->sectors,
 		.op = in->held.op,
 		.io_class = known,
+		.flags = flags_of(in, in->held.op, in->held.sectors) |
+			 (piece->chunk ? REF_CONTINUES : 0) |
+			 (mode->is_journal[piece->chunk] ? REF_JOURNAL : 0),
 	};
 
 	/* what the block was is gone, and what it is nobody knew in time */
@@ -110,12 +174,13 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 	}
 	if (mode->undecided)
 		undecided_supersede(mode->undecided, piece->block);
-	feed_reference(&mode->feed, &ref, in->held.time_ns, known, UNDECIDED_NONE);
+	feed_reference(&mode->feed, &ref, in->held.time_ns, tag_of(side_of(in, ref.op), known),
+		       UNDECIDED_NONE);
 }
 
 static uint64_t key(uint32_t disk, uint64_t address)
 {
-	return (uint64_t)disk << DISK_SHIFT | address;
+	return (uint64_t)disk << CACHE_DISK_SHIFT | address;
 }
 
 static void refer_blocks(struct cache_input *in, struct hint_mode *mode)
@@ -156,11 +221,16 @@ static void remove_starts(struct cache_feed *feed, const struct request *r)
 }
 
 /* The same for who knows no classes. */
-static void refer_blocks_plainly(struct cache_feed *feed, const struct request *r)
+static void refer_blocks_plainly(const struct cache_input *in, struct cache_feed *feed,
+				 const struct request *r)
 {
-	struct block_ref ref = {.op = r->op, .io_class = CLASS_UNDECIDED};
+	struct block_ref ref = {
+		.op = r->op,
+		.io_class = CLASS_UNDECIDED,
+		.flags = flags_of(in, r->op, r->sectors),
+	};
 	uint64_t end = r->sector + r->sectors, sector = r->sector, next;
-	uint16_t tag = tag_of(r->op == BLOCK_WRITE, CLASS_UNDECIDED);
+	uint16_t tag = tag_of(side_of(in, r->op), CLASS_UNDECIDED);
 	uint64_t first = sector / SECTORS_PER_CHUNK, last = (end - 1) / SECTORS_PER_CHUNK;
 
 	feed_count(feed, tag, last - first + 1, r->sectors);
@@ -171,18 +241,21 @@ static void refer_blocks_plainly(struct cache_feed *feed, const struct request *
 		ref.block = key(r->disk, block);
 		ref.sectors = next - sector;
 		feed_add(feed, &ref, r->time_ns, tag, UNDECIDED_NONE);
+		ref.flags |= REF_CONTINUES;
 	}
 }
 
-static void refer_start_plainly(struct cache_feed *feed, const struct request *r)
+static void refer_start_plainly(const struct cache_input *in, struct cache_feed *feed,
+				const struct request *r)
 {
 	const struct block_ref ref = {
 		.block = key(r->disk, r->sector),
 		.sectors = r->sectors,
 		.op = r->op,
 		.io_class = CLASS_UNDECIDED,
+		.flags = flags_of(in, r->op, r->sectors),
 	};
-	uint16_t tag = tag_of(r->op == BLOCK_WRITE, CLASS_UNDECIDED);
+	uint16_t tag = tag_of(side_of(in, r->op), CLASS_UNDECIDED);
 
 	feed_count(feed, tag, 1, r->sectors);
 	feed_add(feed, &ref, r->time_ns, tag, UNDECIDED_NONE);
@@ -192,7 +265,8 @@ static void refer_start_plainly(struct cache_feed *feed, const struct request *r
 static const struct granularity_ops {
 	uint64_t sectors_per_key;
 	void (*refer)(struct cache_input *in, struct hint_mode *mode);
-	void (*refer_plainly)(struct cache_feed *feed, const struct request *request);
+	void (*refer_plainly)(const struct cache_input *in, struct cache_feed *feed,
+			      const struct request *request);
 	void (*remove)(struct cache_feed *feed, const struct request *request);
 } granularities[] = {
 	[GRANULARITY_4K] = {SECTORS_PER_CHUNK, refer_blocks, refer_blocks_plainly, remove_blocks},
@@ -219,7 +293,7 @@ static int check_request(const struct cache_input *in, const struct request *r)
 		return 0;
 	if (r->disk > DISK_MAX)
 		return refuse_request(r, "is to a disk beyond the 4096 that can be simulated");
-	if ((r->sector + r->sectors) / g->sectors_per_key >> DISK_SHIFT)
+	if ((r->sector + r->sectors) / g->sectors_per_key >> CACHE_DISK_SHIFT)
 		return refuse_request(r, "is beyond what can be simulated");
 	if (is_access(r->op) && r->sectors > REQUEST_SECTORS_MAX)
 		return refuse_request(r, "is larger than any (1 GiB): the trace is damaged");
@@ -233,22 +307,44 @@ static void feed_request(struct cache_input *in, struct hint_mode *mode, const s
 	if (!is_access(r->op))
 		g->remove(&mode->feed, r);
 	else if (hint_mode_is_plain(mode))
-		g->refer_plainly(&mode->feed, r);
+		g->refer_plainly(in, &mode->feed, r);
 	else
 		g->refer(in, mode);
 }
 
-static void refer_request(struct cache_input *in, const struct request *r)
+/* Blocks that a write goes around, also those that it touches only partly. */
+static void remove_written(const struct cache_input *in, struct cache_feed *feed,
+			   const struct request *r)
 {
-	pass_time(in, r->time_ns);
-	if (!r->sectors || r->op == BLOCK_FLUSH)
-		return;
-	in->requests += is_access(r->op);
-	for (size_t i = 0; i < in->mode_count; i++)
-		feed_request(in, &in->modes[i], r);
+	uint64_t unit = granularities[in->granularity].sectors_per_key;
+	uint64_t first = r->sector / unit, last = (r->sector + r->sectors - 1) / unit;
+
+	if (in->granularity == GRANULARITY_START)
+		last = first;
+	feed_remove(feed, key(r->disk, first), last - first + 1);
 }
 
-static void release_held(struct cache_input *in)
+static int refer_request(struct cache_input *in, const struct request *r)
+{
+	bool goes_around = r->op == BLOCK_WRITE && in->rules.writes == WRITES_AROUND;
+
+	if (pass_time(in, r->time_ns))
+		return -1;
+	if (!r->sectors || r->op == BLOCK_FLUSH)
+		return 0;
+	if (in->warm_up)
+		end_warm_up(in);
+	if (is_access(r->op))
+		in->requests[side_of(in, r->op)]++;
+	for (size_t i = 0; i < in->mode_count; i++) {
+		if (goes_around)
+			remove_written(in, &in->modes[i].feed, r);
+		feed_request(in, &in->modes[i], r);
+	}
+	return 0;
+}
+
+static int release_held(struct cache_input *in)
 {
 	const struct request request = {
 		.time_ns = in->held.time_ns,
@@ -258,9 +354,10 @@ static void release_held(struct cache_input *in)
 		.op = in->held.op,
 	};
 
-	if (in->held.active)
-		refer_request(in, &request);
+	bool active = in->held.active;
+
 	in->held.active = false;
+	return active ? refer_request(in, &request) : 0;
 }
 
 static struct request request_of(const struct event *event)
@@ -294,8 +391,10 @@ static int hold(struct cache_input *in, const struct event *event)
 	if (!is_access(block->op))
 		return 0;
 	for (size_t i = 0; i < in->mode_count; i++)
-		if (!hint_mode_is_plain(&in->modes[i]))
+		if (!hint_mode_is_plain(&in->modes[i])) {
 			memset(in->modes[i].io_class, CLASS_UNDECIDED, chunks);
+			memset(in->modes[i].is_journal, 0, chunks);
+		}
 	return 0;
 }
 
@@ -308,8 +407,11 @@ static void take_hint(const struct held_request *h, struct hint_mode *mode,
 	if (hint->io_class >= CLASS_COUNT)
 		return;
 	if (h->active && is_access(h->op) && h->id == hint->request && h->disk == hint->disk) {
-		if (hint->chunk <= h->sectors / SECTORS_PER_CHUNK)
-			mode->io_class[hint->chunk] = hint->io_class;
+		if (hint->chunk > h->sectors / SECTORS_PER_CHUNK)
+			return;
+		mode->io_class[hint->chunk] = hint->io_class;
+		mode->is_journal[hint->chunk] =
+			h->op == BLOCK_WRITE && hint->reason == REASON_JOURNAL;
 	} else if (mode->undecided && undecided_decide(mode->undecided, &chunk, &decided)) {
 		feed_decide(&mode->feed, &decided, hint->io_class);
 	}
@@ -329,7 +431,8 @@ static int take_event(struct cache_input *in, const struct event *event)
 		in->trace_hints = true;
 		return 0;
 	}
-	release_held(in);
+	if (release_held(in))
+		return -1;
 	return event->kind == EVENT_BLOCK ? hold(in, event) : 0;
 }
 
@@ -350,9 +453,8 @@ int cache_input_take(struct cache_input *in, const struct event *events, size_t 
 int cache_input_take_requests(struct cache_input *in, const struct request *requests, size_t count)
 {
 	for (const struct request *r = requests; r < requests + count; r++) {
-		if (check_request(in, r))
+		if (check_request(in, r) || refer_request(in, r))
 			return -1;
-		refer_request(in, r);
 	}
 	return 0;
 }
@@ -362,7 +464,8 @@ int cache_input_finish(struct cache_input *in)
 	for (size_t i = 0; i < in->mode_count; i++)
 		if (hint_mode_finish(&in->modes[i]))
 			return -1;
-	release_held(in);
+	if (release_held(in))
+		return -1;
 	take_hints_until(in, UINT64_MAX);
 	sample_last(in);
 	for (size_t i = 0; i < in->mode_count; i++)

@@ -24,10 +24,13 @@ struct held_request {
 
 struct cache_input {
 	enum granularity granularity;
+	struct cache_rules rules; /* may be set until the first request */
 	struct crew *crew;
 	struct hint_mode *modes; /* HINT_MODES_MAX of them; their consumers are the caller's */
 	size_t mode_count;
-	uint64_t requests;
+	uint64_t requests[SIDES];
+	unsigned int warm_up; /* SIDE_WARM_UP, until that is over */
+	uint64_t warm_up_end_ns;
 	bool trace_hints; /* the trace has some */
 	bool objects;	  /* what is asked for are objects, not places on a disk */
 	struct held_request held;

@@ -11,6 +11,11 @@ struct counts {
 	uint64_t references, hits, sectors, hit_sectors;
 };
 
+/* Requests, and those of which a block missed. */
+struct request_counts {
+	uint64_t requests, misses;
+};
+
 static void add(struct counts *sum, const struct counts *part)
 {
 	sum->references += part->references;
@@ -35,24 +40,40 @@ static json_t *ratio_json(uint64_t part, uint64_t whole)
 	return whole ? json_real((double)part / whole) : json_null();
 }
 
-/* Adds the counts to an object, which it returns; all null where they are not known. */
-static json_t *with_counts(json_t *object, const struct counts *c, bool known)
+/* Moves members to an object, which it returns; all null where they are not known. */
+static json_t *with(json_t *object, json_t *members, bool known)
 {
-	uint64_t misses = c->references - c->hits;
-	json_t *counted = json_pack(
-		"{s:I, s:I, s:I, s:o, s:I, s:I}", "references", (json_int_t)c->references, "hits",
-		(json_int_t)c->hits, "misses", (json_int_t)misses, "miss_ratio",
-		ratio_json(misses, c->references), "bytes", (json_int_t)(c->sectors * SECTOR_BYTES),
-		"hit_bytes", (json_int_t)(c->hit_sectors * SECTOR_BYTES));
 	const char *name;
 	json_t *value;
 
 	if (!known)
-		json_object_foreach (counted, name, value)
-			json_object_set_new(counted, name, json_null());
-	json_object_update(object, counted);
-	json_decref(counted);
+		json_object_foreach (members, name, value)
+			json_object_set_new(members, name, json_null());
+	json_object_update(object, members);
+	json_decref(members);
 	return object;
+}
+
+static json_t *with_counts(json_t *object, const struct counts *c, bool known)
+{
+	uint64_t misses = c->references - c->hits;
+	json_t *counted = json_pack(
+		"{s:I, s:I, s:I, s:o, s:I, s:I, s:o}", "references", (json_int_t)c->references,
+		"hits", (json_int_t)c->hits, "misses", (json_int_t)misses, "miss_ratio",
+		ratio_json(misses, c->references), "bytes", (json_int_t)(c->sectors * SECTOR_BYTES),
+		"hit_bytes", (json_int_t)(c->hit_sectors * SECTOR_BYTES), "byte_miss_ratio",
+		ratio_json(c->sectors - c->hit_sectors, c->sectors));
+
+	return with(object, counted, known);
+}
+
+static json_t *with_requests(json_t *object, const struct request_counts *c, bool known)
+{
+	json_t *counted = json_pack("{s:I, s:I, s:o}", "requests", (json_int_t)c->requests,
+				    "request_misses", (json_int_t)c->misses, "request_miss_ratio",
+				    ratio_json(c->misses, c->requests));
+
+	return with(object, counted, known);
 }
 
 /* What a class is, for people; the bounds are those of the paper's table 6. */
@@ -81,6 +102,38 @@ json_t *result_class_json(unsigned int io_class, const struct pipeline_options *
 			 "label", label);
 }
 
+static void add_time(json_t *object, uint64_t ns, uint64_t bare_ns)
+{
+	json_object_set_new(object, "device_ns", json_integer(ns));
+	json_object_set_new(object, "device_ns_without_cache", json_integer(bare_ns));
+	json_object_set_new(object, "device_ns_saved",
+			    json_integer((json_int_t)bare_ns - (json_int_t)ns));
+}
+
+static uint64_t class_ns(const struct device_time *t, uint8_t io_class)
+{
+	return t->ns[tag_of(0, io_class)] + t->ns[tag_of(SIDE_WRITES, io_class)];
+}
+
+static void with_time(json_t *object, const struct cache_run *run, const struct result_facts *facts,
+		      uint8_t io_class)
+{
+	add_time(object, class_ns(run->device, io_class), class_ns(facts->bare, io_class));
+}
+
+static void with_all_time(json_t *object, const struct cache_run *run,
+			  const struct result_facts *facts)
+{
+	uint64_t ns = run->device->write_back_ns, bare_ns = 0;
+
+	for (unsigned int i = 0; i < CLASS_VALUES; i++) {
+		ns += class_ns(run->device, i);
+		bare_ns += class_ns(facts->bare, i);
+	}
+	json_object_set_new(object, "name", json_string(facts->device));
+	add_time(object, ns, bare_ns);
+}
+
 /* The classes that occur, from the highest to the undecided. */
 static json_t *by_class(const struct cache_run *run, const struct result_facts *facts)
 {
@@ -97,6 +150,8 @@ static json_t *by_class(const struct cache_run *run, const struct result_facts *
 		if (!all.references)
 			continue;
 		object = with_counts(result_class_json(io_class, facts->pipeline), &all, true);
+		if (facts->device)
+			with_time(object, run, facts, io_class);
 		json_object_set_new(object, "reads", with_counts(json_object(), &reads, true));
 		json_object_set_new(object, "writes", with_counts(json_object(), &writes, true));
 		json_array_append_new(list, object);
@@ -142,25 +197,84 @@ static json_t *contents(const struct cache_run *run, const struct result_facts *
 	return json_pack("{s:o, s:o}", "time_ns", times, "classes", classes);
 }
 
+/* Of each time between two samples: what was counted in it. */
+static json_t *over_time(const struct cache_run *run, const struct timeline *t)
+{
+	static const char *const sides[] = {"reads", "writes"};
+	json_t *object = json_object(), *times = json_array();
+
+	for (uint32_t i = 1; i < t->samples; i++)
+		json_array_append_new(times, json_integer(t->time_ns[i]));
+	json_object_set_new(object, "until_ns", times);
+	for (unsigned int side = 0; side < 2; side++) {
+		json_t *references = json_array(), *hits = json_array();
+
+		for (uint32_t i = 1; i < t->samples; i++) {
+			json_array_append_new(references,
+					      json_integer(t->counted[i][side].references -
+							   t->counted[i - 1][side].references));
+			json_array_append_new(
+				hits, json_integer(run->hits_until[i][side].references -
+						   run->hits_until[i - 1][side].references));
+		}
+		json_object_set_new(
+			object, sides[side],
+			json_pack("{s:o, s:o}", "references", references, "hits", hits));
+	}
+	return object;
+}
+
+/* Blocks that the device had to read and write. */
+static json_t *device_json(const struct cache_run *run, const struct result_facts *facts,
+			   const struct counts *side)
+{
+	uint64_t written = side[SIDE_WRITES].references, dirty = 0;
+	json_t *object;
+
+	if (run->write_back && write_back_end(run->write_back, &run->cache, &written, &dirty))
+		return NULL;
+	object = json_pack("{s:I, s:I, s:I}", "reads",
+			   (json_int_t)(side[0].references - side[0].hits), "writes",
+			   (json_int_t)written, "unwritten", (json_int_t)dirty);
+	if (facts->device)
+		with_all_time(object, run, facts);
+	return object;
+}
+
 json_t *cache_result(const struct cache_run *run, const struct result_facts *facts)
 {
 	struct counts side[2] = {0}, all = {0};
+	struct request_counts requests[3] = {0};
 	json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:b}", "cache", facts->cache, "hints",
 				   facts->hints, "size", facts->size, "size_entries",
 				   (json_int_t)run->cache.capacity, "hints_known", facts->known);
 
 	if (!object)
 		return NULL;
-	for (unsigned int tag = 0; tag < TAGS; tag++) {
+	for (unsigned int tag = 0; tag < tag_of(SIDE_WARM_UP, 0); tag++) {
 		struct counts c = counts_of(run, facts->feed, tag);
 
-		add(&side[tag / CLASS_VALUES], &c);
+		add(&side[side_of_tag(tag)], &c);
 		add(&all, &c);
 	}
-	with_counts(object, &all, facts->known);
-	json_object_set_new(object, "reads", with_counts(json_object(), &side[0], facts->known));
-	json_object_set_new(object, "writes", with_counts(json_object(), &side[1], facts->known));
+	for (unsigned int i = 0; i < 2; i++) {
+		requests[i].requests = facts->requests[i];
+		requests[i].misses = run->request_misses[i];
+		requests[2].requests += requests[i].requests;
+		requests[2].misses += requests[i].misses;
+	}
+	with_requests(with_counts(object, &all, facts->known), &requests[2], facts->known);
+	for (unsigned int i = 0; i < 2; i++) {
+		json_t *one = with_counts(json_object(), &side[i], facts->known);
+
+		json_object_set_new(object, i ? "writes" : "reads",
+				    with_requests(one, &requests[i], facts->known));
+	}
+	json_object_set_new(object, "device",
+			    facts->known ? device_json(run, facts, side) : json_null());
 	json_object_set_new(object, "by_class", facts->known ? by_class(run, facts) : json_null());
 	json_object_set_new(object, "contents", facts->known ? contents(run, facts) : json_null());
+	json_object_set_new(object, "over_time",
+			    facts->known ? over_time(run, facts->timeline) : json_null());
 	return object;
 }

@@ -10,9 +10,14 @@
 #include "cache_run.h"
 #include "pipeline/pipeline.h"
 
-/* When contents were sampled: at most SAMPLES_MAX times, however long the trace. */
+/*
+ * When contents were sampled: at most SAMPLES_MAX times, however long the trace; or, where
+ * window_ns is not 0, at the end of each window in which there was a request.
+ */
 struct timeline {
-	uint64_t time_ns[SAMPLES_MAX];
+	uint64_t time_ns[WINDOWS_MAX + 1];
+	struct tally counted[WINDOWS_MAX + 1][2]; /* reads and writes until then */
+	uint64_t window_ns, begin_ns;
 	uint32_t samples;
 	uint64_t interval_ns, next_ns, last_ns;
 };
@@ -22,6 +27,9 @@ struct result_facts {
 	const char *hints;
 	bool known; /* false: the trace has nothing that these hints come from */
 	const struct cache_feed *feed;
+	const uint64_t *requests;	/* of each side */
+	const char *device;		/* as the user typed it, or NULL */
+	const struct device_time *bare; /* without a cache, if there is a device */
 	const struct timeline *timeline;
 	const struct pipeline_options *pipeline; /* for what the classes are called */
 };

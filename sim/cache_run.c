@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,11 @@ void cache_run_fini(struct cache_run *run)
 	cache_close(&run->cache);
 	free(run->undecided_hits);
 	free(run->contents);
+	free(run->hits_until);
+	write_back_free(run->write_back);
+	if (run->device)
+		device_time_fini(run->device);
+	free(run->device);
 }
 
 static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
@@ -27,12 +33,40 @@ static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
 
 uint64_t cache_run_bytes(const struct cache_run *run)
 {
-	return sizeof(*run) + SAMPLES_MAX * sizeof(*run->contents) + cache_bytes(&run->cache);
+	return sizeof(*run) + cache_bytes(&run->cache) +
+	       run->samples * (sizeof(*run->contents) + sizeof(*run->hits_until));
 }
 
 static bool is_hit(const uint64_t *hits, size_t i)
 {
 	return hits[i / 64] >> i % 64 & 1;
+}
+
+/* Hits of references that may differ. */
+static void count_each(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
+		       const uint64_t *hits)
+{
+	for (size_t i = begin; i < end; i++) {
+		struct tally *tally = &run->hits[batch->tag[i]];
+		bool hit = is_hit(hits, i - begin);
+
+		tally->references += hit;
+		tally->sectors += hit ? batch->ref[i].sectors : 0;
+		run->is_whole |= !(batch->ref[i].flags & REF_CONTINUES);
+		run->request_misses[side_of_tag(batch->tag[i])] += run->is_whole && !hit;
+		run->is_whole &= hit;
+	}
+}
+
+static void count_alike(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
+			const uint64_t *hits, size_t count)
+{
+	struct tally *tally = &run->hits[batch->tag[0]];
+
+	tally->references += count;
+	tally->sectors += (uint64_t)count * batch->ref[0].sectors;
+	run->request_misses[side_of_tag(batch->tag[0])] += end - begin - count;
+	run->is_whole = is_hit(hits, end - begin - 1);
 }
 
 static void run_references(struct cache_run *run, const struct batch *batch, size_t begin,
@@ -41,20 +75,23 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 	const struct cache_batch part = {
 		.count = end - begin,
 		.ref = &batch->ref[begin],
-		.time_ns = &batch->time_ns[begin],
+		.time_ns = batch->has_times ? &batch->time_ns[begin] : NULL,
 		.next_use = batch->has_future ? &batch->next_use[begin] : NULL,
 		.first = batch->first + begin,
 	};
 	uint64_t hits[HIT_WORDS(BATCH_REFS)];
+	size_t count = run->cache.model->access(run->cache.state, &part, hits);
 
-	run->cache.model->access(run->cache.state, &part, hits);
-	for (size_t i = begin; i < end; i++) {
-		struct tally *tally = &run->hits[batch->tag[i]];
-		bool hit = is_hit(hits, i - begin);
-
-		tally->references += hit;
-		tally->sectors += hit ? batch->ref[i].sectors : 0;
-	}
+	if (batch->is_mixed)
+		count_each(run, batch, begin, end, hits);
+	else
+		count_alike(run, batch, begin, end, hits, count);
+	if (run->device)
+		device_time_take(run->device, batch, begin, end, hits);
+	if (run->write_back)
+		write_back_take(run->write_back, &part, &batch->tag[begin], hits);
+	if (run->census)
+		census_count_misses(run->census, &part, hits);
 	for (size_t i = begin; batch->has_undecided && i < end; i++)
 		if (batch->undecided[i] != UNDECIDED_NONE)
 			note_undecided(run, batch->undecided[i], is_hit(hits, i - begin));
@@ -62,6 +99,9 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 
 static void edit_remove(struct cache_run *run, const struct edit *edit)
 {
+	if (run->write_back)
+		write_back_discard(run->write_back, &run->cache, edit->remove.first,
+				   edit->remove.count);
 	run->cache.model->remove(run->cache.state, edit->remove.first, edit->remove.count);
 }
 
@@ -76,6 +116,8 @@ static void edit_decide(struct cache_run *run, const struct edit *edit)
 		run->hits[edit->decide.to].references++;
 		run->hits[edit->decide.to].sectors += edit->decide.sectors;
 	}
+	if (run->device)
+		device_time_decide(run->device, edit);
 	if (edit->decide.reaches_cache)
 		run->cache.model->set_class(run->cache.state, edit->decide.block,
 					    edit->decide.io_class);
@@ -88,13 +130,16 @@ static void edit_sample(struct cache_run *run, const struct edit *edit)
 	run->cache.model->contents(run->cache.state, blocks);
 	memcpy(run->contents[edit->sample], blocks, CLASS_COUNT * sizeof(*blocks));
 	run->contents[edit->sample][CLASS_COUNT] = blocks[CLASS_UNDECIDED];
+	tally_sides(run->hits, run->hits_until[edit->sample]);
 }
 
 /* Keeps every second sample of the contents. */
 static void edit_thin_out(struct cache_run *run, const struct edit *edit)
 {
-	for (size_t i = 1; 2 * i < SAMPLES_MAX; i++)
+	for (size_t i = 1; 2 * i < SAMPLES_MAX; i++) {
 		memcpy(run->contents[i], run->contents[2 * i], sizeof(*run->contents));
+		memcpy(run->hits_until[i], run->hits_until[2 * i], sizeof(*run->hits_until));
+	}
 }
 
 static void (*const edits[])(struct cache_run *run, const struct edit *edit) = {
@@ -121,17 +166,50 @@ static void take(struct consumer *consumer, const struct batch *batch)
 		run_references(run, batch, begin, batch->refs);
 }
 
+static int make_samples(struct cache_run *run, uint32_t samples)
+{
+	free(run->contents);
+	free(run->hits_until);
+	run->samples = samples;
+	run->contents = calloc(samples, sizeof(*run->contents));
+	run->hits_until = calloc(samples, sizeof(*run->hits_until));
+	return run->contents && run->hits_until ? 0 : -ENOMEM;
+}
+
+int cache_run_use_windows(struct cache_run *run)
+{
+	return make_samples(run, WINDOWS_MAX + 1) ? fail("out of memory for the windows") : 0;
+}
+
+int cache_run_use_device(struct cache_run *run, const char *spec, uint32_t sectors_per_key,
+			 bool writes_at_once)
+{
+	run->device = calloc(1, sizeof(*run->device));
+	if (!run->device)
+		return fail("out of memory for the device \"%s\"", spec);
+	return device_time_init(run->device, spec, sectors_per_key, writes_at_once);
+}
+
+int cache_run_use_write_back(struct cache_run *run)
+{
+	run->write_back = write_back_new(run->device);
+	return run->write_back ? 0 : fail("out of memory for the blocks to write back");
+}
+
 int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *spec,
 		   uint32_t capacity)
 {
 	memset(run, 0, sizeof(*run));
 	run->undecided_hits =
 		calloc(UNDECIDED_MAX / BITS_PER_WORD + 1, sizeof(*run->undecided_hits));
-	run->contents = calloc(SAMPLES_MAX, sizeof(*run->contents));
-	if (!run->undecided_hits || !run->contents)
+	if (!run->undecided_hits || make_samples(run, SAMPLES_MAX))
 		return fail("out of memory for the results of \"%s\"", spec);
 	if (cache_open(&run->cache, spec, capacity))
 		return -1;
 	run->consumer.take = take;
-	return feed ? feed_add_consumer(feed, &run->consumer, take) : 0;
+	if (!feed)
+		return 0;
+	if (cache_needs(&run->cache) & NEEDS_TIMES)
+		feed_want_times(feed);
+	return feed_add_consumer(feed, &run->consumer, take);
 }

@@ -17,6 +17,11 @@
 #include "common/error.h"
 #include "common/json.h"
 
+const char *const cache_write_modes[] = {
+	[WRITES_THROUGH] = "through", [WRITES_BACK] = "back", [WRITES_UPDATE] = "update",
+	[WRITES_AROUND] = "around",   [WRITE_MODES] = NULL,
+};
+
 struct simulation {
 	const struct cache_sim_options *options;
 	bool needs_percent, needs_future;
@@ -25,6 +30,7 @@ struct simulation {
 	struct cache_pass pass;
 	struct cache_run *runs[HINT_MODES_MAX]; /* a mode's, in the order of caches, then sizes */
 	size_t run_count;			/* of a mode */
+	struct bare_device bare[HINT_MODES_MAX];
 };
 
 static int survey_references(struct simulation *s)
@@ -54,7 +60,7 @@ static int find_needs(struct simulation *s)
 	for (size_t i = 0; i < o->cache_count; i++) {
 		if (cache_open(&cache, o->caches[i], 1))
 			return -1;
-		s->needs_future |= cache.model->needs_future;
+		s->needs_future |= (cache_needs(&cache) & NEEDS_FUTURE) != 0;
 		cache_close(&cache);
 	}
 	return 0;
@@ -63,6 +69,26 @@ static int find_needs(struct simulation *s)
 static bool needs_survey(const struct simulation *s)
 {
 	return s->needs_percent || s->needs_future || cache_input_survey_kinds(&s->pass.input);
+}
+
+static uint32_t sectors_per_key(const struct simulation *s)
+{
+	return s->options->granularity == GRANULARITY_4K ? SECTORS_PER_CHUNK : 1;
+}
+
+static int make_run(const struct simulation *s, struct cache_run *run, struct cache_feed *feed,
+		    const char *spec, uint32_t entries)
+{
+	const struct cache_rules *rules = &s->options->rules;
+	const char *device = s->options->device;
+
+	if (cache_run_init(run, feed, spec, entries) ||
+	    (rules->window_ns && cache_run_use_windows(run)) ||
+	    (device &&
+	     cache_run_use_device(run, device, sectors_per_key(s), rules->writes != WRITES_BACK)) ||
+	    (rules->writes == WRITES_BACK && cache_run_use_write_back(run)))
+		return -1;
+	return 0;
 }
 
 /* The runs of a mode. */
@@ -77,12 +103,14 @@ static int make_runs(struct simulation *s, size_t mode)
 		return fail("out of memory for the caches");
 	if (s->needs_future)
 		feed->future = &s->census.future;
+	if (o->device && bare_device_init(&s->bare[mode], feed, o->device, sectors_per_key(s)))
+		return -1;
 	for (size_t cache = 0; cache < o->cache_count; cache++)
 		for (size_t size = 0; size < o->size_count; size++) {
 			uint32_t entries = cache_pass_entries(&s->pass, o->sizes[size],
 							      s->census.distinct.count);
 
-			if (!entries || cache_run_init(run++, feed, o->caches[cache], entries))
+			if (!entries || make_run(s, run++, feed, o->caches[cache], entries))
 				return -1;
 		}
 	return 0;
@@ -106,7 +134,7 @@ static int predict_memory(struct simulation *s)
 static int make_census(struct simulation *s)
 {
 	if (!needs_survey(s))
-		return census_count(&s->census, &s->pass.input.modes[0].feed);
+		return 0;
 	return cache_pass_survey(&s->pass) || survey_references(s) ? -1 : 0;
 }
 
@@ -114,13 +142,17 @@ static int prepare(struct simulation *s, const char *path)
 {
 	const struct cache_sim_options *o = s->options;
 
-	if (find_needs(s) || census_init(&s->census) || cache_pass_open(&s->pass, path, o) ||
-	    make_census(s))
+	if (find_needs(s) || census_init(&s->census) || cache_pass_open(&s->pass, path, o))
+		return -1;
+	s->pass.input.rules = o->rules;
+	if (make_census(s))
 		return -1;
 	s->run_count = o->cache_count * o->size_count;
 	for (size_t mode = 0; mode < s->pass.input.mode_count; mode++)
 		if (make_runs(s, mode))
 			return -1;
+	if (!needs_survey(s))
+		s->runs[0][0].census = &s->census;
 	return predict_memory(s);
 }
 
@@ -132,6 +164,7 @@ static void finish(struct simulation *s)
 		for (size_t i = 0; s->runs[mode] && i < s->run_count; i++)
 			cache_run_fini(&s->runs[mode][i]);
 		free(s->runs[mode]);
+		device_time_fini(&s->bare[mode].time);
 	}
 	census_fini(&s->census);
 	free(s);
@@ -150,6 +183,9 @@ static json_t *run_result(const struct simulation *s, size_t cache, size_t size,
 		.hints = plain ? HINTS_NONE : mode->spec,
 		.known = known || plain,
 		.feed = &mode->feed,
+		.requests = s->pass.input.requests,
+		.device = o->device,
+		.bare = &s->bare[i].time,
 		.timeline = &s->pass.input.timeline,
 		.pipeline = &s->pass.input.pipeline_options,
 	};
@@ -190,20 +226,24 @@ static json_t *memory_json(const struct simulation *s)
 static json_t *report(const struct simulation *s, const char *path)
 {
 	static const char *const granularity_names[] = {"4k", "start"};
-	uint64_t references = 0;
+	const uint64_t *requests = s->pass.input.requests;
+	struct tally sides[2];
 	json_t *results = all_results(s);
 	json_t *first = json_array_get(results, 0);
 
-	for (unsigned int tag = 0; tag < TAGS; tag++)
-		references += s->pass.input.modes[0].feed.references[tag].references;
-	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?, s:o, s:o, s:o}", "trace",
-			 text_json(path, strlen(path)), "granularity",
-			 granularity_names[s->options->granularity], "distinct_blocks",
-			 (json_int_t)s->census.distinct.count, "references", (json_int_t)references,
-			 "requests", (json_int_t)s->pass.input.requests, "miss_ratio",
-			 json_object_get(first, "miss_ratio"), "hint_source",
-			 cache_pass_hint_source(&s->pass), "undecided_chunks", undecided_json(s),
-			 "memory", memory_json(s), "results", results);
+	tally_sides(s->pass.input.modes[0].feed.references, sides);
+	return json_pack(
+		"{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:s?, s:o, s:o, s:o}", "trace",
+		text_json(path, strlen(path)), "granularity",
+		granularity_names[s->options->granularity], "write_mode",
+		cache_write_modes[s->options->rules.writes], "distinct_blocks",
+		(json_int_t)s->census.distinct.count, "references",
+		(json_int_t)(sides[0].references + sides[1].references), "requests",
+		(json_int_t)(requests[0] + requests[SIDE_WRITES]), "warm_up_requests",
+		(json_int_t)(requests[SIDE_WARM_UP] + requests[SIDE_WARM_UP | SIDE_WRITES]),
+		"miss_ratio", json_object_get(first, "miss_ratio"), "hint_source",
+		cache_pass_hint_source(&s->pass), "undecided_chunks", undecided_json(s), "memory",
+		memory_json(s), "results", results);
 }
 
 json_t *cache_simulate(const char *path, const struct cache_sim_options *options)

@@ -24,6 +24,26 @@ enum granularity {
 	GRANULARITY_START, /* a request is its start sector, whatever its length */
 };
 
+/* Which writes a cache takes, and when its device gets them. */
+enum write_mode {
+	WRITES_THROUGH, /* all, at once */
+	WRITES_BACK,	/* all; the device when the block leaves */
+	WRITES_UPDATE,	/* those to blocks that are cached, at once */
+	WRITES_AROUND,	/* none: the block leaves, the device gets it at once */
+	WRITE_MODES
+};
+
+/* Their names, as users type them; ends with NULL. */
+extern const char *const cache_write_modes[];
+
+/* What a request is to a cache; all zero is the usual. */
+struct cache_rules {
+	enum write_mode writes;
+	uint64_t largest_sectors;	       /* longer requests bring nothing in; 0: any */
+	uint64_t warm_up_requests, warm_up_ns; /* until then nothing is counted */
+	uint64_t window_ns;		       /* of the results over time; 0: 256 or fewer alike */
+};
+
 struct cache_sim_options {
 	const char *const *caches; /* specs as users type them: "lru", "icache:base=lru" */
 	size_t cache_count;
@@ -36,6 +56,8 @@ struct cache_sim_options {
 	const char *const *hints;
 	size_t hint_count;
 	enum granularity granularity;
+	struct cache_rules rules;
+	const char *device;   /* what misses cost, as in "hdd"; NULL = nobody asks */
 	const char *format;   /* of another program's file: an importer's name; NULL = a trace */
 	const char *columns;  /* of such a file, where it doesn't name them itself */
 	unsigned int threads; /* 0 = as many as processors; results don't depend on it */

@@ -7,7 +7,12 @@
 
 #define EXPECT_AHEAD 8
 
-/* Nearly all blocks of a batch were counted before. */
+/* Nearly all blocks were added before. 0 or -ENOMEM. */
+static int add(struct census *c, uint64_t block)
+{
+	return block_set_has(&c->distinct, block) ? 0 : block_set_add(&c->distinct, block, 1);
+}
+
 static void count(struct consumer *consumer, const struct batch *batch)
 {
 	struct census *c = container_of(consumer, struct census, counts);
@@ -15,8 +20,22 @@ static void count(struct consumer *consumer, const struct batch *batch)
 	for (size_t i = 0; !c->counting && i < batch->refs; i++) {
 		if (i + EXPECT_AHEAD < batch->refs)
 			block_set_expect(&c->distinct, batch->ref[i + EXPECT_AHEAD].block);
-		if (!block_set_has(&c->distinct, batch->ref[i].block))
-			c->counting = block_set_add(&c->distinct, batch->ref[i].block, 1);
+		c->counting = add(c, batch->ref[i].block);
+	}
+}
+
+void census_count_misses(struct census *c, const struct cache_batch *batch, const uint64_t *hits)
+{
+	for (size_t begin = 0; begin < batch->count; begin += 64) {
+		size_t left = batch->count - begin;
+		uint64_t all = left < 64 ? (1ull << left) - 1 : UINT64_MAX;
+		uint64_t misses = ~hits[begin / 64] & all;
+
+		for (uint64_t m = misses; m; m &= m - 1)
+			block_set_expect(&c->distinct,
+					 batch->ref[begin + __builtin_ctzll(m)].block);
+		for (uint64_t m = misses; m && !c->counting; m &= m - 1)
+			c->counting = add(c, batch->ref[begin + __builtin_ctzll(m)].block);
 	}
 }
 

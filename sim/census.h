@@ -24,6 +24,13 @@ void census_fini(struct census *census);
 int census_count(struct census *census, struct cache_feed *feed);
 int census_foresee(struct census *census, struct cache_feed *feed);
 
+/*
+ * Counts without listening: a cache tells what missed, since a hit was counted when the block
+ * came. All references must go through that cache.
+ */
+void census_count_misses(struct census *census, const struct cache_batch *batch,
+			 const uint64_t *hits);
+
 /* What it has allocated by now. */
 uint64_t census_bytes(const struct census *census);
 

@@ -37,7 +37,8 @@ int hint_mode_init(struct hint_mode *mode, const char *spec,
 	memset(mode, 0, sizeof(*mode));
 	mode->spec = spec;
 	mode->io_class = malloc(CLASSIFIER_CHUNKS_MAX + 2);
-	if (!mode->io_class)
+	mode->is_journal = malloc(CLASSIFIER_CHUNKS_MAX + 2);
+	if (!mode->io_class || !mode->is_journal)
 		return fail("out of memory for the hints \"%s\"", spec);
 	if (feed_init(&mode->feed, crew))
 		return -1;
@@ -57,6 +58,7 @@ void hint_mode_fini(struct hint_mode *mode)
 	classifier_close(&mode->classifier);
 	undecided_free(mode->undecided);
 	free(mode->io_class);
+	free(mode->is_journal);
 	free(mode->hints);
 }
 

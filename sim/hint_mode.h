@@ -19,6 +19,7 @@ struct hint_mode {
 	size_t taken;		     /* of them, that the simulation has used */
 	bool lost;		     /* no memory for them */
 	uint8_t *io_class;	     /* of each chunk of the request that is held */
+	bool *is_journal;	     /* the same: a write to a journal */
 	struct undecided *undecided; /* NULL where every hint comes with its request */
 	struct cache_feed feed;
 };

@@ -99,7 +99,13 @@ static int find_policies(struct mrc *m)
 		policy->rank = m->scaled_policies;
 		m->scaled_policies += !policy->is_lru;
 		m->has_lru |= policy->is_lru;
-		m->needs_future |= cache.model->needs_future;
+		m->needs_future |= (cache_needs(&cache) & NEEDS_FUTURE) != 0;
+		if (cache_needs(&cache) & NEEDS_TIMES) {
+			cache_close(&cache);
+			return fail("the policy %s needs the times of requests, which samples don't keep: "
+				    "see sky sim",
+				    o->caches[i]);
+		}
 		cache_close(&cache);
 	}
 	return 0;

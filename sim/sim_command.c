@@ -8,15 +8,21 @@
 
 #include "cache_sim.h"
 #include "common/command.h"
+#include "common/duration.h"
 #include "common/error.h"
 #include "common/size.h"
 #include "models/cache/cache_model.h"
+#include "models/device/device_model.h"
 #include "sim/classifier.h"
 
 #define LIST_MAX	    64
 #define THREADS_MAX	    1024
 #define OPTION_MEMORY_LIMIT 256
 #define OPTION_COLUMNS	    257
+#define OPTION_DEVICE	    263
+#define OPTION_WARM_UP	    260
+#define OPTION_LARGEST	    261
+#define OPTION_WINDOW	    262
 
 struct arguments {
 	const char *trace;
@@ -111,6 +117,55 @@ static void set_memory_limit(struct arguments *a, const char *text, struct argp_
 		argp_error(state, "\"%s\" is no amount of memory, as in 2G", text);
 }
 
+static void set_writes(struct arguments *a, const char *name, struct argp_state *state)
+{
+	int mode = find_name(cache_write_modes, name);
+
+	if (mode < 0)
+		argp_error(state,
+			   "there is no way to write \"%s\": it is through, back, update or around",
+			   name);
+	a->options.rules.writes = mode;
+}
+
+static void set_warm_up(struct arguments *a, const char *text, struct argp_state *state)
+{
+	struct cache_rules *rules = &a->options.rules;
+
+	rules->warm_up_requests = rules->warm_up_ns = 0;
+	if (!size_parse(text, &rules->warm_up_requests))
+		return;
+	rules->warm_up_requests = 0;
+	if (duration_parse(text, &rules->warm_up_ns))
+		argp_error(state, "\"%s\" is no warm-up: a number of requests, or a time as in 30s",
+			   text);
+}
+
+static void set_largest(struct arguments *a, const char *text, struct argp_state *state)
+{
+	uint64_t bytes;
+
+	if (size_parse(text, &bytes) || bytes < SECTOR_BYTES)
+		argp_error(state, "\"%s\" is no size of a request, as in 1M", text);
+	a->options.rules.largest_sectors = bytes / SECTOR_BYTES;
+}
+
+static void set_device(struct arguments *a, const char *spec)
+{
+	struct device device;
+
+	if (device_open(&device, spec))
+		exit(argp_err_exit_status);
+	device_close(&device);
+	a->options.device = spec;
+}
+
+static void set_window(struct arguments *a, const char *text, struct argp_state *state)
+{
+	if (duration_parse(text, &a->options.rules.window_ns))
+		argp_error(state, "\"%s\" is no time, as in 10s", text);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -136,6 +191,21 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_COLUMNS:
 		a->options.columns = argument;
+		return 0;
+	case 'w':
+		set_writes(a, argument, state);
+		return 0;
+	case OPTION_DEVICE:
+		set_device(a, argument);
+		return 0;
+	case OPTION_WARM_UP:
+		set_warm_up(a, argument, state);
+		return 0;
+	case OPTION_LARGEST:
+		set_largest(a, argument, state);
+		return 0;
+	case OPTION_WINDOW:
+		set_window(a, argument, state);
 		return 0;
 	case 't':
 		set_threads(a, argument, state);
@@ -181,6 +251,18 @@ static const struct argp_option options[] = {
 	{"granularity", 'g', "4k|start", 0,
 	 "requests are split into 4096-byte blocks (default), or known by their start sector alone",
 	 0},
+	{"writes", 'w', "HOW", 0,
+	 "through: all are cached and go to the device at once (default); back: the device gets a "
+	 "block when it leaves; update: only blocks that are cached take them; around: the cache "
+	 "drops the block",
+	 0},
+	{"largest", OPTION_LARGEST, "SIZE", 0, "longer requests bring nothing into the cache", 0},
+	{"device", OPTION_DEVICE, "SPEC", 0,
+	 "count how long the misses keep a device busy: one of `sky list device`, as in hdd", 0},
+	{"warm-up", OPTION_WARM_UP, "N|TIME", 0,
+	 "the first N requests, or those within TIME (30s), are not counted", 0},
+	{"window", OPTION_WINDOW, "TIME", 0,
+	 "results over time are for windows this long (default: up to 255 alike)", 0},
 	{"format", 'f', "NAME", 0,
 	 "TRACE is another program's, read as it is: one of `sky list import`", 0},
 	{"columns", OPTION_COLUMNS, "NAME,...", 0,
@@ -197,7 +279,8 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.args_doc = "TRACE",
 	.doc = "Simulates caches, untimed: every cache at every size under every kind of hints, "
-	       "in one pass. Reads and writes both allocate, when the request is issued; "
+	       "in one pass. Requests count when they are issued; reads and, unless --writes says "
+	       "otherwise, writes allocate; "
 	       "discarded blocks leave; flushes have no effect."
 	       "\vExample: sky sim a.h5 --cache lru --cache icache:base=lru --size 5% --size 10% "
 	       "--hints sky --hints truth",
@@ -221,6 +304,15 @@ static void print_ratio(const json_t *object, int width)
 		printf("%*.4f", width, json_real_value(value));
 	else
 		printf("%*s", width, "n/a");
+}
+
+/* Of a device's time, where somebody asked for it. */
+static void print_seconds(const json_t *device, int width)
+{
+	const json_t *saved = json_object_get(device, "device_ns_saved");
+
+	if (saved)
+		printf("%*.2f", width, json_integer_value(saved) / 1e9);
 }
 
 static const json_t *class_of(const json_t *result, int io_class)
@@ -260,7 +352,15 @@ static void print_result(const json_t *result, int cache_width, int hints_width,
 	print_ratio(json_object_get(result, "reads"), 10);
 	print_ratio(json_object_get(result, "writes"), 10);
 	print_ratio(class_of(result, CLASS_METADATA), 10);
+	print_seconds(json_object_get(result, "device"), 12);
 	printf("\n");
+}
+
+static bool has_device(const json_t *results)
+{
+	const json_t *result = json_array_get(results, 0);
+
+	return json_object_get(json_object_get(result, "device"), "device_ns") != NULL;
 }
 
 static void print_table(const json_t *json)
@@ -277,9 +377,10 @@ static void print_table(const json_t *json)
 	       json_integer_value(json_object_get(json, "references")),
 	       json_integer_value(json_object_get(json, "distinct_blocks")),
 	       json_string_value(json_object_get(json, "granularity")));
-	printf("%-*s  %-*s  %*s%12s%14s%14s%12s%10s%10s%10s\n", cache_width, "cache", hints_width,
+	printf("%-*s  %-*s  %*s%12s%14s%14s%12s%10s%10s%10s", cache_width, "cache", hints_width,
 	       "hints", size_width, "size", "blocks", "hits", "misses", "miss ratio", "reads",
 	       "writes", "metadata");
+	printf("%s\n", has_device(results) ? "     s saved" : "");
 	json_array_foreach (results, i, result)
 		print_result(result, cache_width, hints_width, size_width);
 }

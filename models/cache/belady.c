@@ -61,14 +61,22 @@ static void sift_down(struct belady *b, size_t at, struct entry e)
 	b->heap[at] = e;
 }
 
-/* Half of the entries at least are not valid any more. */
+/*
+ * Half of the entries at least are not valid any more, or there twice: a block that went
+ * and came back without a reference (icache moves blocks so) has the same next use.
+ */
 static void compact(struct belady *b)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < b->entries; i++)
-		if (is_valid(b, &b->heap[i]))
-			b->heap[kept++] = b->heap[i];
+	for (size_t i = 0; i < b->entries; i++) {
+		if (!is_valid(b, &b->heap[i]))
+			continue;
+		b->heap[kept++] = b->heap[i];
+		b->next_use[b->heap[i].slot] = 0;
+	}
+	for (size_t i = 0; i < kept; i++)
+		b->next_use[b->heap[i].slot] = b->heap[i].next_use;
 	b->entries = kept;
 	for (size_t i = kept / CHILDREN + 1; i-- > 0;)
 		if (i < kept)
@@ -150,6 +158,14 @@ static size_t belady_access(void *state, const struct cache_batch *batch, uint64
 	return sum;
 }
 
+static uint64_t belady_next_use(const void *state, uint64_t block)
+{
+	const struct belady *b = state;
+	uint32_t slot = slots_find(&b->slots, block);
+
+	return b->next_use[slot] ? b->next_use[slot] : NEVER;
+}
+
 static void belady_fini(void *state)
 {
 	struct belady *b = state;
@@ -185,9 +201,10 @@ CACHE_MODEL(belady){
 				  "virtual-storage computer, IBM Systems Journal 5(2), 1966",
 		},
 	.state_bytes = sizeof(struct belady),
-	.needs_future = true,
+	.needs = NEEDS_FUTURE,
 	.init = belady_init,
 	.fini = belady_fini,
 	.bytes = belady_bytes,
+	.next_use = belady_next_use,
 	CACHE_SLOTS_OPS(belady),
 };

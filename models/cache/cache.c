@@ -66,6 +66,13 @@ void cache_close(struct cache *cache)
 	cache->state = NULL;
 }
 
+unsigned int cache_needs(const struct cache *cache)
+{
+	const struct cache_model *model = cache->model;
+
+	return model->needs_of ? model->needs_of(cache->state) : model->needs;
+}
+
 uint64_t cache_bytes(const struct cache *cache)
 {
 	return cache->model->state_bytes + cache->model->bytes(cache->state, cache->capacity);

@@ -29,6 +29,13 @@
 
 /* A miss doesn't bring the block in, and is nothing that the policy learns from. */
 #define REF_NO_ALLOCATE 1u
+/* The block belongs to the same request as that of the reference before. */
+#define REF_CONTINUES	2u
+/* Hints say that it is a write to a file system's journal. */
+#define REF_JOURNAL	4u
+
+/* A block's key: the disk above, its number on the disk below. */
+#define CACHE_DISK_SHIFT 52
 
 /* One block of one request. */
 struct block_ref {
@@ -45,9 +52,10 @@ struct block_ref {
 struct cache_batch {
 	size_t count;
 	const struct block_ref *ref;
-	const uint64_t *time_ns; /* of each, when its request was issued; NULL if not known */
+	/* For models that need times, otherwise NULL: when the request of each was issued. */
+	const uint64_t *time_ns;
 	/*
-	 * For models with needs_future, otherwise NULL: the number of the next reference
+	 * For models that need the future, otherwise NULL: the number of the next reference
 	 * to the same block, or NEVER. References are numbered from 0, all in
 	 * the order of the trace; the first of this batch has the number `first`.
 	 */
@@ -61,10 +69,16 @@ struct cache_batch {
 /* Room for a counter of every value that io_class can have. */
 #define CLASS_VALUES 256
 
+/* What a batch has only for those who need it. */
+#define NEEDS_FUTURE 1u /* next_use, for policies that know what comes */
+#define NEEDS_TIMES  2u /* time_ns */
+
 struct cache_model {
 	struct component head; /* kind "cache"; the parameters lie inside the state */
 	size_t state_bytes;    /* zeroed before the parameters are set */
-	bool needs_future;     /* next_use, for policies that know what comes */
+	unsigned int needs;    /* NEEDS_* */
+	/* The same where it depends on the parameters, which are set; otherwise NULL. */
+	unsigned int (*needs_of)(const void *state);
 
 	/*
 	 * Capacity in blocks, 1 .. CACHE_CAPACITY_MAX. 0 or -errno; -EINVAL only
@@ -98,6 +112,12 @@ struct cache_model {
 	 * by itself. False if the block is not cached.
 	 */
 	bool (*set_class)(void *state, uint64_t block, uint8_t io_class);
+
+	/*
+	 * Of models that need the future, otherwise NULL: what a cached block's last
+	 * reference said of its next.
+	 */
+	uint64_t (*next_use)(const void *state, uint64_t block);
 
 	/* The policy's next victim leaves as if room were needed; false if the cache is empty. */
 	bool (*evict)(void *state, uint64_t *block);
@@ -161,5 +181,8 @@ void cache_close(struct cache *cache);
 
 /* What the cache will have allocated once it is full. */
 uint64_t cache_bytes(const struct cache *cache);
+
+/* NEEDS_* of its model with its parameters. */
+unsigned int cache_needs(const struct cache *cache);
 
 #endif

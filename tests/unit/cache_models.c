@@ -2,7 +2,7 @@
 /*
  * Each model equals its slow reference at every step of thousands of random
  * traces of references, discards, class changes and evictions, alone and as
- * the base of icache. References register themselves (tests/reference/).
+ * the base of the models that have levels. References register themselves (tests/reference/).
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -13,11 +13,11 @@
 
 #include "tests/reference/reference.h"
 
-#define TRACES	      2000
-#define ICACHE_TRACES 300
-#define STEPS	      120
-#define BATCH_MAX     80
-#define BLOCKS	      48
+#define TRACES	     2000
+#define LEVEL_TRACES 150
+#define STEPS	     120
+#define BATCH_MAX    80
+#define BLOCKS	     48
 
 extern const struct reference_policy *const __start_sky_references[];
 extern const struct reference_policy *const __stop_sky_references[];
@@ -82,7 +82,8 @@ static void add_references(struct trace *t, struct step *step, uint64_t *random)
 			.block = some_block(random),
 			.io_class = some_class(random),
 			.op = draw(random, 2),
-			.flags = draw(random, 10) ? 0 : REF_NO_ALLOCATE,
+			.flags = (draw(random, 10) ? 0 : REF_NO_ALLOCATE) |
+				 (draw(random, 20) ? 0 : REF_JOURNAL),
 		};
 }
 
@@ -116,17 +117,23 @@ static void make_trace(struct trace *t, uint64_t random)
 	find_next_uses(t);
 }
 
-/* The references of a policy alone, or a level each of icache over it, which are 32. */
+/* The references of a policy: alone in level 0, or one a level of a rule over it. */
 struct slow {
-	bool by_class;
+	const struct slow_rule *rule; /* NULL: alone */
 	uint32_t capacity;
 	struct reference level[CLASS_COUNT];
 };
 
-static unsigned int level_of(const struct slow *s, uint8_t io_class)
-{
-	return s->by_class && io_class < CLASS_COUNT ? io_class : 0;
-}
+struct slow_rule {
+	const char *model;
+	/* Where a block that is not cached comes in. */
+	unsigned int (*level)(const struct block_ref *ref);
+	/* Where a cached one goes that is asked for; that gets a class. */
+	unsigned int (*on_hit)(const struct block_ref *ref, unsigned int level);
+	unsigned int (*on_class)(const struct block_ref *ref, unsigned int level);
+	/* Who gives a block up; to: the level it is for, -1 none. */
+	unsigned int (*victim)(const struct slow *s, int to);
+};
 
 static struct reference *level_with(struct slow *s, uint64_t block)
 {
@@ -148,15 +155,107 @@ static uint32_t slow_used(const struct slow *s)
 	return used;
 }
 
-static bool slow_evict(struct slow *s, uint64_t *block)
+static bool slow_evict(struct slow *s, uint64_t *block, int to)
 {
-	for (unsigned int i = 0; i < CLASS_COUNT; i++)
-		if (reference_used(&s->level[i])) {
-			*block = s->level[i].policy->evict(&s->level[i]);
-			return true;
-		}
-	return false;
+	unsigned int level = s->rule && slow_used(s) ? s->rule->victim(s, to) : 0;
+
+	if (!slow_used(s))
+		return false;
+	*block = s->level[level].policy->evict(&s->level[level]);
+	return true;
 }
+
+static unsigned int class_level(const struct block_ref *ref)
+{
+	return ref->io_class == CLASS_UNDECIDED ? 0 : ref->io_class;
+}
+
+static unsigned int class_level_on_hit(const struct block_ref *ref, unsigned int level)
+{
+	return ref->io_class == CLASS_UNDECIDED ? level : ref->io_class;
+}
+
+static unsigned int class_level_on_class(const struct block_ref *ref, unsigned int level)
+{
+	return class_level(ref);
+}
+
+static unsigned int lowest_victim(const struct slow *s, int to)
+{
+	unsigned int level = 0;
+
+	while (!reference_used(&s->level[level]))
+		level++;
+	return level;
+}
+
+/* Presets: 40 for class 0, 10 each for 1 to 4, 20 for metadata, none for others; in all 100. */
+static unsigned int largest_above_part(const struct slow *s, int to)
+{
+	static const double part[CLASS_COUNT] = {0.4, 0.1, 0.1, 0.1, 0.1, 0.2};
+	double most = -1e9;
+	unsigned int level = 0;
+
+	for (int i = 0; i < (int)CLASS_COUNT; i++) {
+		double above = reference_used(&s->level[i]) + (i == to) - part[i] * s->capacity;
+
+		if (reference_used(&s->level[i]) && above > most + 1e-6) {
+			most = above;
+			level = i;
+		}
+	}
+	return level;
+}
+
+static unsigned int high_level(const struct block_ref *ref)
+{
+	return ref->io_class != CLASS_UNDECIDED && ref->io_class >= 1;
+}
+
+static unsigned int promoted_on_hit(const struct block_ref *ref, unsigned int level)
+{
+	return 1;
+}
+
+static unsigned int high_on_class(const struct block_ref *ref, unsigned int level)
+{
+	return level || high_level(ref);
+}
+
+static unsigned int probation_or_too_many(const struct slow *s, int to)
+{
+	uint32_t high = reference_used(&s->level[1]), low = reference_used(&s->level[0]);
+
+	if (!high || !low)
+		return high > 0;
+	return 10 * (high + (to == 1)) > 8 * s->capacity;
+}
+
+static unsigned int disk_level(const struct block_ref *ref)
+{
+	return ref->block >> 52;
+}
+
+static unsigned int stays(const struct block_ref *ref, unsigned int level)
+{
+	return level;
+}
+
+static unsigned int largest_disk(const struct slow *s, int to)
+{
+	uint32_t first = reference_used(&s->level[0]), second = reference_used(&s->level[1]);
+
+	if (!first || !second)
+		return second > 0;
+	return second + (to == 1) > first + (to == 0);
+}
+
+static const struct slow_rule slow_rules[] = {
+	{"icache", class_level, class_level_on_hit, class_level_on_class, lowest_victim},
+	{"partition", class_level, class_level_on_hit, class_level_on_class, largest_above_part},
+	{"insertion", high_level, promoted_on_hit, high_on_class, probation_or_too_many},
+	{"disks", disk_level, stays, stays, largest_disk},
+};
 
 static void drop(struct reference *r, struct reference_block *b)
 {
@@ -173,21 +272,26 @@ static void set_next_use(struct reference *r, uint64_t block, uint64_t next_use)
 		b->next_use = next_use;
 }
 
-static void slow_miss(struct slow *s, const struct block_ref *ref, uint64_t next_use)
+#define RULES (sizeof(slow_rules) / sizeof(*slow_rules))
+
+static void slow_come_in(struct slow *s, unsigned int level, const struct block_ref *ref,
+			 uint64_t next_use)
 {
-	struct reference *r = &s->level[level_of(s, ref->io_class)];
+	struct reference *r = &s->level[level];
 	uint64_t victim;
 
-	if (s->by_class && slow_used(s) == s->capacity)
-		slow_evict(s, &victim);
+	if (s->rule && slow_used(s) == s->capacity)
+		slow_evict(s, &victim, level);
 	r->policy->miss(r, ref, reference_find(r, ref->block));
 	set_next_use(r, ref->block, next_use);
 }
 
-/* A new class is a new place, but within one level (0 and undecided) nothing moves. */
-static bool slow_moves(struct slow *s, struct reference *from, uint8_t io_class)
+/* To another level as if it came anew. */
+static void slow_move(struct slow *s, struct reference *from, unsigned int to,
+		      const struct block_ref *ref, uint64_t next_use)
 {
-	return from != &s->level[level_of(s, io_class)];
+	drop(from, reference_find(from, ref->block));
+	slow_come_in(s, to, ref, next_use);
 }
 
 static bool slow_access(struct slow *s, const struct block_ref *ref, uint64_t next_use)
@@ -195,15 +299,19 @@ static bool slow_access(struct slow *s, const struct block_ref *ref, uint64_t ne
 	struct reference *r = level_with(s, ref->block);
 	struct reference_block *b;
 
+	if (s->rule && ref->flags & REF_JOURNAL) {
+		if (r)
+			drop(r, reference_find(r, ref->block));
+		return false;
+	}
 	if (!r) {
 		if (!(ref->flags & REF_NO_ALLOCATE))
-			slow_miss(s, ref, next_use);
+			slow_come_in(s, s->rule ? s->rule->level(ref) : 0, ref, next_use);
 		return false;
 	}
 	b = reference_find(r, ref->block);
-	if (ref->io_class != CLASS_UNDECIDED && slow_moves(s, r, ref->io_class)) {
-		drop(r, b);
-		slow_miss(s, ref, next_use);
+	if (s->rule && s->rule->on_hit(ref, r - s->level) != r - s->level) {
+		slow_move(s, r, s->rule->on_hit(ref, r - s->level), ref, next_use);
 		return true;
 	}
 	if (ref->io_class != CLASS_UNDECIDED)
@@ -220,12 +328,11 @@ static bool slow_set_class(struct slow *s, uint64_t block, uint8_t io_class)
 
 	if (!r)
 		return false;
-	if (slow_moves(s, r, io_class)) {
-		drop(r, reference_find(r, block));
-		slow_miss(s, &ref, NEVER);
-	} else {
+	if (s->rule && s->rule->on_class(&ref, r - s->level) != r - s->level)
+		slow_move(s, r, s->rule->on_class(&ref, r - s->level), &ref,
+			  reference_find(r, block)->next_use);
+	else
 		reference_find(r, block)->io_class = io_class;
-	}
 	return true;
 }
 
@@ -262,7 +369,7 @@ static void access_some(const struct cache *c, struct slow *s, const struct trac
 	const struct cache_batch batch = {
 		.count = step->count,
 		.ref = t->ref + step->first,
-		.next_use = c->model->needs_future ? t->next_use + step->first : NULL,
+		.next_use = cache_needs(c) & NEEDS_FUTURE ? t->next_use + step->first : NULL,
 		.first = step->first,
 	};
 	uint64_t hits[HIT_WORDS(BATCH_MAX)];
@@ -285,7 +392,7 @@ static void evict_one(const struct cache *c, struct slow *s, const char *spec)
 	uint64_t block = 0, expected = 0;
 	bool any = c->model->evict(c->state, &block);
 
-	cr_assert_eq(any, slow_evict(s, &expected), "%s", spec);
+	cr_assert_eq(any, slow_evict(s, &expected, -1), "%s", spec);
 	cr_assert_eq(block, expected, "%s: the victim", spec);
 }
 
@@ -310,8 +417,8 @@ static void take_step(const struct cache *c, struct slow *s, const struct trace 
 	}
 }
 
-static void run_traces(const struct reference_policy *policy, bool by_class, const char *spec,
-		       unsigned int traces)
+static void run_traces(const struct reference_policy *policy, const struct slow_rule *rule,
+		       const char *spec, unsigned int traces)
 {
 	struct trace *t = malloc(sizeof(*t));
 	struct slow *s = malloc(sizeof(*s));
@@ -322,7 +429,7 @@ static void run_traces(const struct reference_policy *policy, bool by_class, con
 		uint64_t random = number * 0x9e3779b97f4a7c15u;
 
 		memset(s, 0, sizeof(*s));
-		s->by_class = by_class;
+		s->rule = rule;
 		s->capacity = 1 + draw(&random, 40);
 		for (unsigned int i = 0; i < CLASS_COUNT; i++) {
 			s->level[i].policy = policy;
@@ -340,17 +447,6 @@ static void run_traces(const struct reference_policy *policy, bool by_class, con
 	}
 	free(s);
 	free(t);
-}
-
-static bool needs_future(const char *spec)
-{
-	struct cache c;
-	bool needs;
-
-	cr_assert_eq(cache_open(&c, spec, 1), 0);
-	needs = c.model->needs_future;
-	cache_close(&c);
-	return needs;
 }
 
 static bool has_reference(const char *name)
@@ -397,27 +493,27 @@ ParameterizedTest(const size_t *number, cache_models, equal_their_references_at_
 {
 	const struct reference_policy *p = __start_sky_references[*number];
 
-	run_traces(p, false, p->spec, TRACES);
+	run_traces(p, NULL, p->spec, TRACES);
 }
 
-ParameterizedTestParameters(cache_models, equal_their_references_under_icache)
+ParameterizedTestParameters(cache_models, equal_their_references_in_levels)
 {
 	return each_reference();
 }
 
-ParameterizedTest(const size_t *number, cache_models, equal_their_references_under_icache)
+ParameterizedTest(const size_t *number, cache_models, equal_their_references_in_levels)
 {
 	const struct reference_policy *p = __start_sky_references[*number];
 	size_t length = strcspn(p->spec, ":");
 	const char *parameters = p->spec + length;
 	char spec[256], name[64];
 
-	if (needs_future(p->spec))
-		return;
 	snprintf(name, sizeof(name), "%.*s", (int)length, p->spec);
-	snprintf(spec, sizeof(spec), "icache:base=%s%s%s", name, *parameters ? "," : "",
-		 *parameters ? parameters + 1 : "");
-	run_traces(p, true, spec, ICACHE_TRACES);
+	for (const struct slow_rule *rule = slow_rules; rule < slow_rules + RULES; rule++) {
+		snprintf(spec, sizeof(spec), "%s:base=%s%s%s", rule->model, name,
+			 *parameters ? "," : "", *parameters ? parameters + 1 : "");
+		run_traces(p, rule, spec, LEVEL_TRACES);
+	}
 }
 
 /* The preset base is lru, and icache within icache is icache. */
@@ -426,9 +522,9 @@ Test(cache_models, icache_is_lru_in_classes_and_nests)
 	for (const struct reference_policy *const *p = __start_sky_references;
 	     p < __stop_sky_references; p++) {
 		if (!strcmp((*p)->spec, "lru"))
-			run_traces(*p, true, "icache", ICACHE_TRACES);
+			run_traces(*p, slow_rules, "icache", LEVEL_TRACES);
 		if (!strcmp((*p)->spec, "fifo"))
-			run_traces(*p, true, "icache:base=icache,base=fifo", ICACHE_TRACES);
+			run_traces(*p, slow_rules, "icache:base=icache,base=fifo", LEVEL_TRACES);
 	}
 }
 

@@ -469,6 +469,26 @@ Test(cache_sim, refuses_requests_that_no_disk_had, .init = quiet)
 		}
 }
 
+/* Counted by what misses, or in a pass before: the same, whatever is discarded meanwhile. */
+Test(cache_sim, distinct_blocks_are_the_same_however_they_are_counted)
+{
+	static const char *const sizes[] = {"1", "700", "100%"};
+	const char *cache = "lru", *path = long_trace();
+	json_int_t distinct = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct cache_sim_options options = {
+			.caches = &cache, .cache_count = 1, .sizes = &sizes[i], .size_count = 1};
+		json_t *json = cache_simulate(path, &options);
+
+		cr_assert_not_null(json);
+		if (i)
+			cr_expect_eq(number(json, "distinct_blocks"), distinct);
+		distinct = number(json, "distinct_blocks");
+		json_decref(json);
+	}
+}
+
 Test(block_set, counts_what_is_distinct)
 {
 	static uint8_t seen[1 << 16];
