@@ -73,6 +73,12 @@ struct mrc {
 	struct scaled_caches *scaled;				 /* the samples of each mode */
 	size_t scaled_samples;
 	struct sampled_future *future; /* of each sample, for all modes */
+
+	/*
+	 * By how much a sample is off is known of LRU, whose curve is exact: the samples'
+	 * curves of LRU, and what they should be, of each mode.
+	 */
+	struct lru_curve *control, *whole;
 };
 
 static int out_of_memory(void)
@@ -308,6 +314,33 @@ static int make_scaled(struct mrc *m)
 	return 0;
 }
 
+static bool needs_control(const struct mrc *m)
+{
+	for (size_t i = 0; i < m->group_count; i++)
+		if (m->groups[i].rate < 1)
+			return true;
+	return false;
+}
+
+static int make_control(struct mrc *m)
+{
+	size_t modes = m->pass.input.mode_count;
+	const struct sample all = sample_make(1, 0);
+
+	m->control = calloc(all_scaled(m), sizeof(*m->control));
+	m->whole = calloc(modes, sizeof(*m->whole));
+	if (!m->control || !m->whole)
+		return out_of_memory();
+	for (size_t i = 0; i < all_scaled(m); i++)
+		if (lru_curve_init(&m->control[i], &m->pass.input.modes[i / m->scaled_samples].feed,
+				   m->scaled[i].sample, 0))
+			return -1;
+	for (size_t mode = 0; mode < modes; mode++)
+		if (lru_curve_init(&m->whole[mode], &m->pass.input.modes[mode].feed, all, 0))
+			return -1;
+	return 0;
+}
+
 /* Both kinds of sampling begin with what they would not leave out. */
 static int make_lru(struct mrc *m)
 {
@@ -345,19 +378,36 @@ static int prepare(struct mrc *m, const char *path)
 	if (count_blocks(m))
 		return -1;
 	m->distinct = m->census.distinct.count;
-	return find_entries(m) || make_scaled(m) ? -1 : 0;
+	if (find_entries(m) || make_scaled(m))
+		return -1;
+	return needs_control(m) ? make_control(m) : 0;
+}
+
+static int end_curves(struct lru_curve *curves, size_t count)
+{
+	for (size_t i = 0; curves && i < count; i++)
+		if (lru_curve_end(&curves[i]))
+			return -1;
+	return 0;
+}
+
+static void free_curves(struct lru_curve *curves, size_t count)
+{
+	for (size_t i = 0; curves && i < count; i++)
+		lru_curve_fini(&curves[i]);
+	free(curves);
 }
 
 static int conclude(struct mrc *m)
 {
-	size_t curves = m->lru ? m->lru_samples * m->pass.input.mode_count : 0;
+	size_t modes = m->pass.input.mode_count;
 	double sum = 0;
 
 	for (size_t i = 0; i < all_scaled(m); i++)
 		scaled_caches_end(&m->scaled[i]);
-	for (size_t i = 0; i < curves; i++)
-		if (lru_curve_end(&m->lru[i]))
-			return -1;
+	if (end_curves(m->lru, modes * m->lru_samples) || end_curves(m->whole, modes) ||
+	    end_curves(m->control, all_scaled(m)))
+		return -1;
 	if (m->scaled_policies)
 		return 0;
 	for (size_t i = 0; i < m->lru_samples; i++)
@@ -372,14 +422,14 @@ static void finish(struct mrc *m)
 	size_t modes = m->pass.input.mode_count, scaled = all_scaled(m);
 
 	cache_pass_close(&m->pass);
-	for (size_t i = 0; m->lru && i < m->lru_samples * modes; i++)
-		lru_curve_fini(&m->lru[i]);
+	free_curves(m->lru, m->lru_samples * modes);
+	free_curves(m->whole, modes);
+	free_curves(m->control, scaled);
 	for (size_t i = 0; i < scaled; i++)
 		scaled_caches_fini(&m->scaled[i]);
 	for (size_t i = 0; m->future && i < m->scaled_samples; i++)
 		future_fini(&m->future[i].future);
 	census_fini(&m->census);
-	free(m->lru);
 	free(m->scaled);
 	free(m->future);
 	free(m->policies);
@@ -422,6 +472,21 @@ static unsigned int samples_of(const struct curve *c, size_t size)
 	return c->policy->is_lru ? c->m->lru_samples : group_of(c, size)->samples;
 }
 
+/* By how much a sample's curve of LRU is above the exact one. */
+static struct amount control_off(const struct curve *c, size_t size, size_t sample,
+				 uint8_t io_class)
+{
+	const struct mrc *m = c->m;
+	struct amount sampled, whole;
+
+	if (group_of(c, size)->rate >= 1)
+		return (struct amount){0};
+	sampled = lru_curve_misses(&m->control[sample], io_class, m->entries[size]);
+	whole = lru_curve_misses(&m->whole[c->mode], io_class, m->entries[size]);
+	return (struct amount){sampled.references - whole.references,
+			       sampled.sectors - whole.sectors};
+}
+
 /* Which of one class's references missed, by one sample's account of the trace. */
 static struct amount class_misses(const struct curve *c, size_t size, unsigned int sample,
 				  uint8_t io_class)
@@ -430,6 +495,7 @@ static struct amount class_misses(const struct curve *c, size_t size, unsigned i
 	const struct scaled_caches *scaled;
 	const struct group *group;
 	struct tally misses;
+	struct amount off;
 	double rate;
 
 	if (c->policy->is_lru)
@@ -440,7 +506,9 @@ static struct amount class_misses(const struct curve *c, size_t size, unsigned i
 	misses = scaled_caches_misses(scaled, c->policy->rank * group->sizes + m->place_in[size],
 				      io_class);
 	rate = sample_rate(&scaled->sample);
-	return (struct amount){misses.references / rate, misses.sectors / rate};
+	off = control_off(c, size, scaled - m->scaled, io_class);
+	return (struct amount){misses.references / rate - off.references,
+			       misses.sectors / rate - off.sectors};
 }
 
 static struct amount all_amount(const struct curve *c, int io_class)
@@ -466,9 +534,11 @@ static struct amount all_misses(const struct curve *c, size_t size, unsigned int
 	return sum;
 }
 
-/* A sample may have more misses than there were references. */
+/* What is estimated may be below nothing or above all. */
 static double ratio_of(double part, double whole)
 {
+	if (part < 0)
+		return 0;
 	return part < whole ? part / whole : 1;
 }
 
