@@ -84,4 +84,16 @@ struct batch {
 	struct edit edit[BATCH_EDITS];
 };
 
+/* Puts a reference into it, where there is room for another. */
+static inline void batch_put(struct batch *b, const struct block_ref *ref, uint16_t tag,
+			     uint32_t place)
+{
+	b->ref[b->refs] = *ref;
+	b->tag[b->refs] = tag;
+	b->undecided[b->refs] = place;
+	b->is_mixed |= (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors) |
+		       (ref->flags & REF_CONTINUES);
+	b->refs++;
+}
+
 #endif

@@ -77,14 +77,10 @@ static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref
 {
 	struct batch *b = feed->batch;
 
-	b->ref[b->refs] = *ref;
 	if (b->has_times)
 		b->time_ns[b->refs] = time_ns;
-	b->tag[b->refs] = tag;
-	b->undecided[b->refs] = place;
-	b->is_mixed |= (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors) |
-		       (ref->flags & REF_CONTINUES);
-	if (++b->refs == BATCH_REFS)
+	batch_put(b, ref, tag, place);
+	if (b->refs == BATCH_REFS)
 		feed_flush(feed);
 }
 

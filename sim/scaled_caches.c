@@ -17,7 +17,7 @@ static void hand_on(struct scaled_caches *s)
 	for (size_t i = 0; i < s->count; i++)
 		s->runs[i].consumer.take(&s->runs[i].consumer, b);
 	b->refs = b->edits = 0;
-	b->has_undecided = false;
+	b->has_undecided = b->is_mixed = false;
 	b->first = next_first;
 }
 
@@ -32,13 +32,10 @@ static void add_reference(struct scaled_caches *s, const struct batch *from, siz
 	struct batch *b = s->batch;
 	uint32_t place = from->has_undecided ? from->undecided[i] : UNDECIDED_NONE;
 
-	b->ref[b->refs] = from->ref[i];
-	b->time_ns[b->refs] = from->time_ns[i];
-	b->tag[b->refs] = from->tag[i];
-	b->undecided[b->refs] = place;
+	batch_put(b, &from->ref[i], from->tag[i], place);
 	b->has_undecided |= place != UNDECIDED_NONE;
 	count(s, from->tag[i], 1, from->ref[i].sectors);
-	if (++b->refs == BATCH_REFS)
+	if (b->refs == BATCH_REFS)
 		hand_on(s);
 }
 
@@ -94,7 +91,7 @@ int scaled_caches_init(struct scaled_caches *s, struct sample sample, size_t roo
 	if (!s->batch || !s->runs)
 		return fail("out of memory for scaled-down caches");
 	s->batch->refs = s->batch->edits = s->batch->first = 0;
-	s->batch->has_undecided = false;
+	s->batch->has_undecided = s->batch->has_times = s->batch->is_mixed = false;
 	return 0;
 }
 
