@@ -56,6 +56,6 @@ trap 'losetup -d "$loop"; rm -rf "$T"; exit $E2E_STATUS' EXIT
 check "the truth of a disk is recorded alone" "$SKY" record --truth "$loop" -o "$T/alone.pcap" -- \
 	unshare -m sh -c "mount $loop /mnt && head -c 2M /dev/urandom >/mnt/a && umount /mnt"
 holds "the file's chunks are in it" "$("$SKY" dump --kinds truth "$T/alone.pcap" |
-	grep "what=data source=file" | grep -o "count=[0-9]*" | cut -d= -f2 | paste -sd+ | bc) / 8 == 512"
+	grep "what=data source=file" | grep -o "count=[0-9]*" | awk -F= '{ sum += $2 } END { print sum }') / 8 == 512"
 "$SKY" record --truth /dev/null -o "$T/none.pcap" -- true 2>"$T/log"
 check "only block devices have one" grep -q "is no block device" "$T/log"
