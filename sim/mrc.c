@@ -670,6 +670,15 @@ static bool distinct_is_exact(const struct mrc *m)
 	return m->scaled_policies || (!o->sample_blocks && (!o->rate || o->rate >= 1));
 }
 
+static uint64_t requests_of(const struct mrc *m)
+{
+	uint64_t sum = 0;
+
+	for (size_t side = 0; side < SIDES; side++)
+		sum += m->pass.input.requests[side];
+	return sum;
+}
+
 static json_t *report(const struct mrc *m, const char *path)
 {
 	static const char *const granularity_names[] = {"4k", "start"};
@@ -680,7 +689,7 @@ static json_t *report(const struct mrc *m, const char *path)
 			 granularity_names[m->options->sim.granularity], "distinct_blocks",
 			 (json_int_t)m->distinct, "distinct_exact", distinct_is_exact(m),
 			 "references", (json_int_t)all_amount(&any, EVERY_CLASS).references,
-			 "requests", (json_int_t)m->pass.input.requests, "hint_source",
+			 "requests", (json_int_t)requests_of(m), "hint_source",
 			 cache_pass_hint_source(&m->pass), "seed", (json_int_t)m->options->seed,
 			 "confidence", CONFIDENCE, "curves", curves_json(m));
 }

@@ -18,6 +18,9 @@ holds "a class's curve is what is simulated" \
 
 check "all policies are drawn" "$SKY" mrc "$demo" --policy all --samples 2 --size 5% --size 20% --plot "$T/all.png" --json
 [ "$(head -c 4 "$T/all.png" | tail -c 3)" = PNG ] && ok "as a picture" || not_ok "as a picture" "it is none"
+got=$(jq .requests "$T/lru.json")
+want=$("$SKY" sim "$demo" --cache lru --size 5% --json | jq '.requests // .results[0].requests')
+[ "$got" = "$want" ] && ok "requests are counted as by the simulation" || not_ok "requests are counted as by the simulation" "$got, not $want"
 for threads in 1 2; do
 	"$SKY" mrc "$demo" --policy s3fifo --policy belady --threads $threads --json >"$T/$threads.json"
 done
