@@ -29,6 +29,14 @@ static inline bool take_number(const char **at, const char *end, uint64_t *value
 	return *at > first;
 }
 
+/* Two numbers, each with a comma behind it. */
+static inline bool take_offset_length(const char **at, const char *end, uint64_t *offset,
+				      uint64_t *length)
+{
+	return take_number(at, end, offset) && take_char(at, end, ',') &&
+	       take_number(at, end, length) && take_char(at, end, ',');
+}
+
 static inline uint64_t scale(uint64_t number, uint64_t unit)
 {
 	uint64_t scaled;

@@ -177,7 +177,7 @@ static const char *check_times(struct foreign *f, const struct foreign_record *r
 
 static const char *counted_as(const struct foreign *f)
 {
-	return f->format->line ? "line" : "record";
+	return f->format->next ? "record" : "line";
 }
 
 static int wrong_units(const struct foreign *f, const char *what)
@@ -230,6 +230,29 @@ static int take(struct foreign *f, const struct foreign_record *r)
 	return 0;
 }
 
+bool foreign_recognise(const struct foreign_format *format, const void *first, size_t bytes)
+{
+	struct foreign_record record;
+	struct foreign_name disk;
+	const char *at, *end;
+
+	return foreign_first_line(first, bytes, &at, &end) &&
+	       ((format->header && foreign_begins(at, end, format->header)) ||
+		!format->parse(at, end, &record, &disk));
+}
+
+static const char *decode_line(struct foreign *f, const char *at, const char *end,
+			       struct foreign_record *r)
+{
+	struct foreign_name disk;
+	const char *wrong;
+
+	if (f->format->line)
+		return f->format->line(f, at, end, r);
+	wrong = f->format->parse(at, end, r, &disk);
+	return wrong ? wrong : foreign_disk(f, disk.at, disk.end, &r->disk);
+}
+
 static int read_line(struct foreign *f, struct foreign_record *r)
 {
 	const char *at, *end, *wrong;
@@ -241,7 +264,7 @@ static int read_line(struct foreign *f, struct foreign_record *r)
 			return rc;
 		f->number = f->reader->taken;
 		*r = (struct foreign_record){.response_ns = RESPONSE_UNKNOWN};
-		wrong = f->format->line(f, at, end, r);
+		wrong = decode_line(f, at, end, r);
 		if (!wrong)
 			return 1;
 		if (wrong == foreign_skipped)
@@ -253,7 +276,7 @@ static int read_line(struct foreign *f, struct foreign_record *r)
 
 static int read_record(struct foreign *f, struct foreign_record *r)
 {
-	if (f->format->line)
+	if (!f->format->next)
 		return read_line(f, r);
 	*r = (struct foreign_record){.response_ns = RESPONSE_UNKNOWN};
 	f->number++;

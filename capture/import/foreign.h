@@ -55,6 +55,11 @@ enum foreign_completions {
 
 struct foreign;
 
+/* Where the name of a disk stands in a line. */
+struct foreign_name {
+	const char *at, *end;
+};
+
 struct foreign_format {
 	const char *name;      /* the importer's */
 	const char *layout;    /* for the attribute "format" */
@@ -72,6 +77,12 @@ struct foreign_format {
 	size_t state_bytes; /* of what foreign_state() gives, zeroes at first */
 	/* Before the first record; 0, or -1 after saying what is wrong. May be NULL. */
 	int (*begin)(struct foreign *foreign);
+	/*
+	 * For formats each of whose lines is a record by itself, in place of line(): all of it but
+	 * its disk, which has that name. NULL, or what is wrong with the line.
+	 */
+	const char *(*parse)(const char *at, const char *end, struct foreign_record *record,
+			     struct foreign_name *disk);
 	/*
 	 * A line's record, all of which is set. NULL, or what is wrong with the line as the end
 	 * of a sentence, or one of the two words below.
@@ -91,6 +102,9 @@ struct source *foreign_open(const struct foreign_format *format, const char *pat
 			    const struct import_options *options);
 struct request_source *foreign_requests(const struct foreign_format *format, const char *path,
 					const struct import_options *options);
+
+/* Does a file begin so that the format's parse() takes its first line, or with its header? */
+bool foreign_recognise(const struct foreign_format *format, const void *first, size_t bytes);
 
 /* For formats. */
 

@@ -28,7 +28,7 @@ struct foreign_format;
 
 struct importer {
 	struct component head; /* kind "import" */
-	/* Could a file that begins with these bytes be of this format? */
+	/* Could a file that begins with these bytes be of this format? NULL: foreign.h's parse() says it. */
 	bool (*recognise)(const void *first, size_t bytes);
 	/* Columns can be named; recognise() is not asked then. */
 	bool takes_columns;

@@ -10,12 +10,18 @@
 #include "foreign.h"
 #include "import.h"
 
+static bool could_be(const struct importer *importer, const void *head, size_t bytes)
+{
+	return importer->recognise ? importer->recognise(head, bytes)
+				   : foreign_recognise(importer->format, head, bytes);
+}
+
 static const struct importer *recognise(const void *head, size_t bytes)
 {
 	component_for_each (entry) {
 		const struct importer *importer = container_of(*entry, struct importer, head);
 
-		if (!strcmp((*entry)->kind, "import") && importer->recognise(head, bytes))
+		if (!strcmp((*entry)->kind, "import") && could_be(importer, head, bytes))
 			return importer;
 	}
 	return NULL;
@@ -27,7 +33,7 @@ static bool is_of_format(const struct importer *importer, const char *path, cons
 	const struct importer *other;
 
 	if (bytes &&
-	    ((importer->takes_columns && options->columns) || importer->recognise(head, bytes)))
+	    ((importer->takes_columns && options->columns) || could_be(importer, head, bytes)))
 		return true;
 	other = recognise(head, bytes);
 	if (!bytes)

@@ -16,12 +16,6 @@
 #define TICKS_TO_1970 116444736000000000ull
 #define TICKS_TO_1980 119600064000000000ull
 
-struct msr_line {
-	const char *disk, *disk_end;
-	uint64_t time_ns, offset, length, response_ns;
-	uint8_t op;
-};
-
 static bool parse_time(const char **at, const char *end, uint64_t *time_ns)
 {
 	uint64_t ticks;
@@ -35,16 +29,16 @@ static bool parse_time(const char **at, const char *end, uint64_t *time_ns)
 }
 
 /* HOST,NUMBER */
-static bool parse_disk(const char **at, const char *end, struct msr_line *line)
+static bool parse_disk(const char **at, const char *end, struct foreign_name *disk)
 {
 	const char *host_end;
 	uint64_t number;
 
-	line->disk = *at;
+	disk->at = *at;
 	take_field(at, end, ',', &host_end);
-	if (host_end == line->disk || !take_number(at, end, &number))
+	if (host_end == disk->at || !take_number(at, end, &number))
 		return false;
-	line->disk_end = *at;
+	disk->end = *at;
 	return take_char(at, end, ',');
 }
 
@@ -57,49 +51,21 @@ static bool parse_type(const char **at, const char *end, uint8_t *op)
 	return *op == BLOCK_WRITE || word_is(type, type_end, "Read");
 }
 
-/* NULL, or what is wrong with the line. */
-static const char *parse(const char *at, const char *end, struct msr_line *line)
+static const char *msr_parse(const char *at, const char *end, struct foreign_record *r,
+			     struct foreign_name *disk)
 {
-	if (!parse_time(&at, end, &line->time_ns))
+	if (!parse_time(&at, end, &r->time_ns))
 		return "doesn't begin with a time in 100 ns since 1601";
-	if (!parse_disk(&at, end, line))
+	if (!parse_disk(&at, end, disk))
 		return "has no host and disk number behind the time; it should be "
 		       "Timestamp,Hostname,DiskNumber,Type,Offset,Size,ResponseTime";
-	if (!parse_type(&at, end, &line->op))
+	if (!parse_type(&at, end, &r->op))
 		return "has a type that is neither Read nor Write";
-	if (!take_number(&at, end, &line->offset) || !take_char(&at, end, ',') ||
-	    !take_number(&at, end, &line->length) || !take_char(&at, end, ','))
+	if (!take_offset_length(&at, end, &r->offset, &r->length))
 		return "has an offset or size that is no number";
-	if (!take_scaled(&at, end, NS_PER_TICK, &line->response_ns) || at != end)
+	if (!take_scaled(&at, end, NS_PER_TICK, &r->response_ns) || at != end)
 		return "doesn't end with a response time in 100 ns";
 	return NULL;
-}
-
-static const char *msr_line(struct foreign *f, const char *at, const char *end,
-			    struct foreign_record *r)
-{
-	struct msr_line line;
-	const char *wrong = parse(at, end, &line);
-
-	if (wrong)
-		return wrong;
-	r->op = line.op;
-	r->offset = line.offset;
-	r->length = line.length;
-	r->time_ns = line.time_ns;
-	r->response_ns = line.response_ns;
-	return foreign_disk(f, line.disk, line.disk_end, &r->disk);
-}
-
-#define HEADER "Timestamp,Hostname,DiskNumber"
-
-static bool msr_recognise(const void *first, size_t bytes)
-{
-	const char *at, *end;
-	struct msr_line line;
-
-	return foreign_first_line(first, bytes, &at, &end) &&
-	       (foreign_begins(at, end, HEADER) || !parse(at, end, &line));
 }
 
 static const struct foreign_format msr_format = {
@@ -109,8 +75,8 @@ static const struct foreign_format msr_format = {
 	.date_unit_ns = NS_PER_TICK,
 	.unit_bytes = 1,
 	.completions = COMPLETIONS_RESPONSES,
-	.header = HEADER,
-	.line = msr_line,
+	.header = "Timestamp,Hostname,DiskNumber",
+	.parse = msr_parse,
 };
 
 IMPORTER(msr){
@@ -122,6 +88,5 @@ IMPORTER(msr){
 			.source = "D. Narayanan, A. Donnelly, A. Rowstron, Write off-loading: "
 				  "practical power management for enterprise storage, FAST 2008",
 		},
-	.recognise = msr_recognise,
 	.format = &msr_format,
 };

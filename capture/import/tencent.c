@@ -12,54 +12,22 @@
 #include "fields.h"
 #include "foreign.h"
 
-struct tencent_line {
-	const char *volume;
-	uint64_t time_ns, offset, length;
-	uint8_t op;
-};
-
-/* NULL, or what is wrong with the line. */
-static const char *parse(const char *at, const char *end, struct tencent_line *line)
+static const char *tencent_parse(const char *at, const char *end, struct foreign_record *r,
+				 struct foreign_name *disk)
 {
 	uint64_t type;
 
-	if (!take_scaled(&at, end, NS_PER_SECOND, &line->time_ns) || !take_char(&at, end, ','))
+	if (!take_scaled(&at, end, NS_PER_SECOND, &r->time_ns) || !take_char(&at, end, ','))
 		return "doesn't begin with a time in s";
-	if (!take_number(&at, end, &line->offset) || !take_char(&at, end, ',') ||
-	    !take_number(&at, end, &line->length) || !take_char(&at, end, ','))
+	if (!take_offset_length(&at, end, &r->offset, &r->length))
 		return "has an offset or size that is no number";
 	if (!take_number(&at, end, &type) || type > 1 || !take_char(&at, end, ',') || at == end)
 		return "doesn't end with 0 or 1 and a volume; it should be "
 		       "Timestamp,Offset,Size,IOType,VolumeID";
-	line->op = type ? BLOCK_WRITE : BLOCK_READ;
-	line->volume = at;
+	r->op = type ? BLOCK_WRITE : BLOCK_READ;
+	disk->at = at;
+	disk->end = end;
 	return take_number(&at, end, &type) && at == end ? NULL : "has a volume that is no number";
-}
-
-static const char *tencent_line(struct foreign *f, const char *at, const char *end,
-				struct foreign_record *r)
-{
-	struct tencent_line line;
-	const char *wrong = parse(at, end, &line);
-
-	if (wrong)
-		return wrong;
-	r->op = line.op;
-	r->offset = line.offset;
-	r->length = line.length;
-	r->time_ns = line.time_ns;
-	return foreign_disk(f, line.volume, end, &r->disk);
-}
-
-#define HEADER "Timestamp,Offset,Size,IOType"
-
-static bool tencent_recognise(const void *first, size_t bytes)
-{
-	const char *at, *end;
-	struct tencent_line line;
-
-	return foreign_first_line(first, bytes, &at, &end) &&
-	       (foreign_begins(at, end, HEADER) || !parse(at, end, &line));
 }
 
 static const struct foreign_format tencent_format = {
@@ -68,8 +36,8 @@ static const struct foreign_format tencent_format = {
 	.units = "offsets and sizes in sectors of 512 bytes, times in seconds since 1970",
 	.date_unit_ns = NS_PER_SECOND,
 	.unit_bytes = SECTOR_BYTES,
-	.header = HEADER,
-	.line = tencent_line,
+	.header = "Timestamp,Offset,Size,IOType",
+	.parse = tencent_parse,
 };
 
 IMPORTER(tencent){
@@ -81,6 +49,5 @@ IMPORTER(tencent){
 			.source = "Y. Zhang et al., OSCA: an online-model based cache allocation "
 				  "scheme in cloud block storage systems, ATC 2020",
 		},
-	.recognise = tencent_recognise,
 	.format = &tencent_format,
 };
