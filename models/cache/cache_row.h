@@ -2,10 +2,10 @@
 /*
  * A row of all cached blocks, for policies that choose among some drawn at random.
  *
- * What such a policy knows of a block is one number in the row itself, so that those
- * of a large cache still fit a processor's. A slot knows its place in the row (the slot
- * is in no list, and `newer` is the place). When a block leaves, the last of the row
- * takes its place; when a discard takes several, places are filled from the
+ * What such a policy knows of a block, if anything, is one number in the row itself, so
+ * that those of a large cache still fit a processor's. A slot knows its place in the row
+ * (the slot is in no list, and `newer` is the place). When a block leaves, the last of
+ * the row takes its place; when a discard takes several, places are filled from the
  * lowest on, so that the row doesn't depend on the order in which they were found.
  */
 #ifndef SKY_CACHE_ROW_H
@@ -14,16 +14,21 @@
 #include "cache_slots.h"
 
 struct cache_row {
-	uint64_t *value; /* the policy's */
+	uint64_t *value; /* the policy's; NULL: it has none */
 	uint32_t *slot;	 /* 0: a hole, until the discard is over */
 	uint32_t length, holes, lowest_hole;
 };
 
 static inline int row_init(struct cache_row *r, uint32_t capacity)
 {
-	r->value = calloc(capacity, sizeof(*r->value));
 	r->slot = calloc(capacity, sizeof(*r->slot));
-	return r->value && r->slot ? 0 : -ENOMEM;
+	return r->slot ? 0 : -ENOMEM;
+}
+
+static inline int row_init_values(struct cache_row *r, uint32_t capacity)
+{
+	r->value = calloc(capacity, sizeof(*r->value));
+	return r->value ? row_init(r, capacity) : -ENOMEM;
 }
 
 static inline void row_fini(struct cache_row *r)
@@ -32,9 +37,14 @@ static inline void row_fini(struct cache_row *r)
 	free(r->slot);
 }
 
-static inline uint64_t row_bytes(const struct cache_row *r, uint32_t capacity)
+static inline uint64_t row_bytes(uint32_t capacity)
 {
-	return capacity * (sizeof(*r->value) + sizeof(*r->slot));
+	return capacity * sizeof(uint32_t);
+}
+
+static inline uint64_t row_bytes_values(uint32_t capacity)
+{
+	return row_bytes(capacity) + capacity * sizeof(uint64_t);
 }
 
 static inline uint64_t *row_value(const struct cache_row *r, const struct cache_slots *s,
@@ -43,19 +53,25 @@ static inline uint64_t *row_value(const struct cache_row *r, const struct cache_
 	return &r->value[s->slot[slot].newer];
 }
 
-static inline void row_add(struct cache_row *r, struct cache_slots *s, uint32_t slot,
-			   uint64_t value)
+static inline void row_add(struct cache_row *r, struct cache_slots *s, uint32_t slot)
 {
 	s->slot[slot].newer = r->length;
-	r->slot[r->length] = slot;
-	r->value[r->length++] = value;
+	r->slot[r->length++] = slot;
+}
+
+static inline void row_add_value(struct cache_row *r, struct cache_slots *s, uint32_t slot,
+				 uint64_t value)
+{
+	r->value[r->length] = value;
+	row_add(r, s, slot);
 }
 
 static inline void row_move_last(struct cache_row *r, struct cache_slots *s, uint32_t place)
 {
 	r->length--;
 	r->slot[place] = r->slot[r->length];
-	r->value[place] = r->value[r->length];
+	if (r->value)
+		r->value[place] = r->value[r->length];
 	s->slot[r->slot[place]].newer = place;
 }
 

@@ -90,7 +90,7 @@ static inline void hyperbolic_miss(struct hyperbolic *h, const struct block_ref 
 	h->now++;
 	if (h->slots.used == h->slots.capacity)
 		hyperbolic_make_room(h);
-	row_add(&h->row, &h->slots, slots_take(&h->slots, ref), h->now << COUNT_BITS | 1);
+	row_add_value(&h->row, &h->slots, slots_take(&h->slots, ref), h->now << COUNT_BITS | 1);
 }
 
 PREFETCHING void hyperbolic_fetch_ahead(const struct hyperbolic *h, const struct block_ref *ref,
@@ -124,7 +124,7 @@ static int hyperbolic_init(void *state, uint32_t capacity)
 	struct hyperbolic *h = state;
 
 	h->random = cache_random_seed(h->seed);
-	if (row_init(&h->row, capacity))
+	if (row_init_values(&h->row, capacity))
 		return -ENOMEM;
 	hyperbolic_draw(h);
 	return cache_slots_init_one_list(h, capacity);
@@ -134,7 +134,7 @@ static uint64_t hyperbolic_bytes(const void *state, uint32_t capacity)
 {
 	const struct hyperbolic *h = state;
 
-	return cache_slots_bytes_one_list(state, capacity) + row_bytes(&h->row, capacity);
+	return cache_slots_bytes_one_list(state, capacity) + row_bytes_values(capacity);
 }
 
 static const struct parameter hyperbolic_parameters[] = {

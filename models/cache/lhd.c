@@ -236,7 +236,7 @@ static inline void lhd_miss(struct lhd *l, const struct block_ref *ref, uint32_t
 		lhd_make_room(l);
 	slot = slots_take(&l->slots, ref);
 	value = value_now(l, 0, 0);
-	row_add(&l->row, &l->slots, slot, value);
+	row_add_value(&l->row, &l->slots, slot, value);
 	if (rank_of(l, value) < l->victim_density)
 		remember_recent(l, slot);
 }
@@ -295,7 +295,7 @@ static int lhd_init(void *state, uint32_t capacity)
 	l->explorers_left = capacity * l->explorers_percent / 100;
 	l->sample_random = cache_random_seed(l->seed);
 	l->explore_random = cache_random_seed(~l->seed);
-	if (rc || row_init(&l->row, capacity) || lhd_init_tables(l))
+	if (rc || row_init_values(&l->row, capacity) || lhd_init_tables(l))
 		return -ENOMEM;
 	lhd_draw(l);
 	return 0;
@@ -305,7 +305,7 @@ static uint64_t lhd_bytes(const void *state, uint32_t capacity)
 {
 	const struct lhd *l = state;
 
-	return cache_slots_bytes_one_list(l, capacity) + row_bytes(&l->row, capacity) +
+	return cache_slots_bytes_one_list(l, capacity) + row_bytes_values(capacity) +
 	       l->classes * l->ages *
 		       (sizeof(*l->hits) + sizeof(*l->evictions) + sizeof(*l->density));
 }
