@@ -951,6 +951,8 @@ enum sky_return sky_user_return(struct sky_vcpu *sky, u64 rip, u64 stack, u64 fl
 	owner = sky_process_in(vm, sky_space_now(sky));
 	if (owner && sky_executed(sky, owner, rip, stack)) {
 		to = SKY_RETURN_CALL;
+	} else if (owner && sky_process_in_doubt(owner) && sky_first_return(sky, rip, stack)) {
+		to = SKY_RETURN_CALL;
 	} else if (owner) {
 		if (owner->faults)
 			sky_faults_return(sky, owner, true);

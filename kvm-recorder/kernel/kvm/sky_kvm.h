@@ -33,6 +33,7 @@
  */
 #define SKY_ENTRIES_MAX	  32768
 #define SKY_CANDIDATES	  8
+#define SKY_UNKNOWN	  64 /* spaces that were loaded last and are no process's */
 #define SKY_RINGS	  8 /* of a process */
 #define SKY_INSIGHTS	  16 /* sequences of insight-calls at a time in a process */
 /* Of a copy within the guest's kernel, at a time: a longer one is made a short one. */
@@ -308,6 +309,7 @@ struct sky_fork {
 	u64 space; /* of the parent */
 	u64 candidate[SKY_CANDIDATES]; /* exec: spaces that were loaded right after the old one */
 	u32 candidates; /* ever */
+	u32 fresh; /* a bit for each of them: never loaded before */
 	struct sky_cpu parent;
 	u64 child_space;
 	u32 child_pid;
@@ -362,6 +364,8 @@ struct sky_vm {
 	unsigned int entries; /* of what SKY_ENTRIES_MAX limits */
 	unsigned int copy_count;
 	unsigned int watchers; /* forks that wait for a space */
+	u64 unknown[SKY_UNKNOWN];
+	u32 unknowns; /* ever */
 	/* sky_select.c */
 	struct list_head wishes;
 	unsigned int exec_wishes, pid_wishes; /* of those */
@@ -532,7 +536,8 @@ int sky_exec_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky
 		   const char *path, u32 bytes);
 /* The call that made it will not return as such. */
 void sky_fork_orphan(struct sky_vcpu *sky, struct sky_call *call);
-void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to);
+void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to, bool unknown);
+bool sky_process_in_doubt(const struct sky_process *process);
 /* A return to user mode in a space that is not monitored: is it a child's first? */
 bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack);
 /* A return to user mode of a process that executes a program: does it begin, in the same space? */

@@ -130,10 +130,23 @@ bool sky_process_lives(struct sky_vcpu *sky, const struct sky_process *process)
 	return sky_top_entry(sky, process->space, process->stack) == process->stack_table;
 }
 
+static int unknown_at(const struct sky_vm *vm, u64 space)
+{
+	int i;
+
+	for (i = 0; i < SKY_UNKNOWN; i++)
+		if (vm->unknown[i] == space)
+			return i;
+	return -ENOENT;
+}
+
 static void process_list(struct sky_vcpu *sky, struct sky_process *process, u64 space, u64 stack)
 {
 	struct sky_vm *vm = sky->vm;
+	int unknown = unknown_at(vm, space);
 
+	if (unknown >= 0)
+		vm->unknown[unknown] = 0;
 	process->stack = stack;
 	process->stack_table = sky_top_entry(sky, space, stack);
 	process->space = space;
@@ -497,17 +510,46 @@ int sky_exec_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky
 	return 0;
 }
 
-/* From the space of a process that executes a program right to an unknown one. */
-void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to)
+static int candidate_at(const struct sky_fork *fork, u64 space)
 {
-	struct sky_fork *fork;
+	unsigned int i;
 
-	list_for_each_entry(fork, &sky->vm->forks, all) {
-		if (fork->exec && fork->space == from && !fork->found && !fork->displaced) {
-			fork->candidate[fork->candidates++ % SKY_CANDIDATES] = to;
-			fork->since_ns = sky->begun_ns;
-			watch(sky->vm, fork, true);
-		}
+	for (i = 0; i < min_t(u32, fork->candidates, SKY_CANDIDATES); i++)
+		if (fork->candidate[i] == space)
+			return i;
+	return -ENOENT;
+}
+
+/* It executes a program and was seen to go elsewhere: its space may be another's new one. */
+bool sky_process_in_doubt(const struct sky_process *process)
+{
+	return process->exec && process->exec->watched;
+}
+
+/*
+ * From one space right to one that is no process's, or only in doubt. Who executes a program
+ * is the first to load the new space; from that of another who does, it is loaded later, when
+ * the processor changes hands.
+ */
+void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to, bool unknown)
+{
+	struct sky_vm *vm = sky->vm;
+	bool fresh = unknown && unknown_at(vm, to) < 0;
+	struct sky_fork *fork;
+	u32 at;
+
+	if (fresh)
+		vm->unknown[vm->unknowns++ % SKY_UNKNOWN] = to;
+	list_for_each_entry(fork, &vm->forks, all) {
+		if (!fork->exec || fork->space != from || fork->found || fork->displaced)
+			continue;
+		fork->since_ns = sky->begun_ns;
+		watch(vm, fork, true);
+		if (candidate_at(fork, to) >= 0)
+			continue;
+		at = fork->candidates++ % SKY_CANDIDATES;
+		fork->candidate[at] = to;
+		fork->fresh = (fork->fresh & ~BIT(at)) | fresh << at;
 	}
 }
 
@@ -525,14 +567,9 @@ static bool registers_are_zero(struct sky_vcpu *sky)
 	return true;
 }
 
-static bool is_candidate(const struct sky_fork *fork, u64 space)
+static bool came_first(const struct sky_fork *fork, u64 space)
 {
-	unsigned int i;
-
-	for (i = 0; i < min_t(u32, fork->candidates, SKY_CANDIDATES); i++)
-		if (fork->candidate[i] == space)
-			return true;
-	return false;
+	return fork->exec && fork->fresh & BIT(candidate_at(fork, space));
 }
 
 static bool is_first_return(struct sky_vcpu *sky, const struct sky_fork *fork,
@@ -541,7 +578,7 @@ static bool is_first_return(struct sky_vcpu *sky, const struct sky_fork *fork,
 	if (!fork->watched)
 		return false;
 	if (fork->exec)
-		return is_candidate(fork, cpu->space) && registers_are_zero(sky);
+		return candidate_at(fork, cpu->space) >= 0 && registers_are_zero(sky);
 	return fork->rip == rip && fork->stack == cpu->stack && fork->fs_base == cpu->fs_base &&
 	       !kvm_rax_read(sky->vcpu);
 }
@@ -624,6 +661,8 @@ static struct sky_fork *fork_begun(struct sky_vcpu *sky, const struct sky_cpu *c
 	list_for_each_entry(fork, &sky->vm->forks, all) {
 		if (!is_first_return(sky, fork, cpu, rip))
 			continue;
+		if (came_first(fork, cpu->space))
+			return fork;
 		tid = 0;
 		if (fork->tid_at)
 			sky_read_user(sky, fork->tid_at, &tid, sizeof(tid));
@@ -638,6 +677,7 @@ static struct sky_fork *fork_begun(struct sky_vcpu *sky, const struct sky_cpu *c
 bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack)
 {
 	struct sky_vm *vm = sky->vm;
+	struct sky_process *before;
 	struct sky_fork *fork;
 	struct sky_cpu cpu;
 
@@ -651,6 +691,9 @@ bool sky_first_return(struct sky_vcpu *sky, u64 rip, u64 stack)
 		sky_count(vm, SKY_COUNT_processes_refused);
 		return false;
 	}
+	before = sky_process_in(vm, cpu.space);
+	if (before)
+		sky_process_displaced(sky, before);
 	if (fork->exec)
 		program_found(sky, fork, &cpu);
 	else

@@ -301,8 +301,8 @@ void __sky_space_loaded(struct kvm_vcpu *vcpu)
 		}
 		if (vm->fork_count)
 			sky_expire(sky);
-		if (before && !process)
-			sky_candidate(sky, sky->space, space);
+		if (!process || sky_process_in_doubt(process))
+			sky_candidate(sky, sky->space, space, !process);
 		sky->watching = true;
 		sky->unmet = true;
 		if (before || process)
