@@ -22,7 +22,7 @@ struct line {
 	const json_t *points;
 };
 
-#define LINES_MAX (64 * HINT_MODES_MAX)
+#define LINES_MAX (128 * HINT_MODES_MAX)
 
 static double x_of(const json_t *json, const json_t *point)
 {

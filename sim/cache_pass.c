@@ -118,26 +118,15 @@ static const char *choose_hints(struct cache_pass *p)
 	return rc == PROBE_FOUND ? "sky" : HINTS_NONE;
 }
 
-static bool is_in_use(const struct cache_input *in, const char *hints)
-{
-	for (size_t i = 0; i < in->mode_count; i++)
-		if (!strcmp(in->modes[i].spec, hints))
-			return true;
-	return false;
-}
-
 static int choose_modes(struct cache_pass *p, const struct cache_sim_options *o)
 {
 	const char *chosen;
 
 	if (o->hint_count > HINT_MODES_MAX)
 		return fail("no more than %d kinds of hints at a time", HINT_MODES_MAX);
-	for (size_t i = 0; i < o->hint_count; i++) {
-		if (is_in_use(&p->input, o->hints[i]))
-			return fail("the hints %s are given twice", o->hints[i]);
+	for (size_t i = 0; i < o->hint_count; i++)
 		if (cache_input_use(&p->input, o->hints[i]))
 			return -1;
-	}
 	if (o->hint_count)
 		return 0;
 	chosen = choose_hints(p);

@@ -6,30 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cache_sim.h"
+#include "capture/event.h"
 #include "common/command.h"
 #include "common/duration.h"
 #include "common/error.h"
 #include "common/size.h"
-#include "models/cache/cache_model.h"
 #include "models/device/device_model.h"
-#include "sim/classifier.h"
+#include "sim/cache_options.h"
 
-#define LIST_MAX	    64
-#define THREADS_MAX	    1024
-#define OPTION_MEMORY_LIMIT 256
-#define OPTION_COLUMNS	    257
-#define OPTION_DEVICE	    263
-#define OPTION_WARM_UP	    260
-#define OPTION_LARGEST	    261
-#define OPTION_WINDOW	    262
+enum {
+	OPTION_DEVICE = CACHE_OPTIONS_KEYS,
+	OPTION_WARM_UP,
+	OPTION_LARGEST,
+	OPTION_WINDOW,
+};
 
 struct arguments {
-	const char *trace;
-	const char *caches[LIST_MAX], *sizes[LIST_MAX];
-	const char *hints[HINT_MODES_MAX];
+	struct cache_options cache;
 	struct cache_sim_options options;
-	bool json;
 };
 
 static int find_name(const char *const *names, const char *name)
@@ -38,83 +32,6 @@ static int find_name(const char *const *names, const char *name)
 		if (!strcmp(names[i], name))
 			return i;
 	return -1;
-}
-
-static void add_cache(struct arguments *a, const char *spec, struct argp_state *state)
-{
-	if (a->options.cache_count == LIST_MAX)
-		argp_error(state, "no more than %d caches at a time", LIST_MAX);
-	a->caches[a->options.cache_count++] = spec;
-}
-
-/* Models may be loaded by a later option. */
-static void check_caches(const struct arguments *a)
-{
-	struct cache cache;
-
-	for (size_t i = 0; i < a->options.cache_count; i++) {
-		if (cache_open(&cache, a->caches[i], 1))
-			exit(argp_err_exit_status);
-		cache_close(&cache);
-	}
-}
-
-static void load_model(const char *path)
-{
-	if (cache_module_load(path))
-		exit(EXIT_FAILURE);
-}
-
-static void add_size(struct arguments *a, const char *size, struct argp_state *state)
-{
-	struct capacity capacity;
-
-	if (a->options.size_count == LIST_MAX)
-		argp_error(state, "no more than %d sizes at a time", LIST_MAX);
-	if (capacity_parse(size, &capacity))
-		argp_error(state,
-			   "\"%s\" is no size: a number of entries, bytes with K, M, G or "
-			   "T, or %% of the distinct blocks",
-			   size);
-	a->sizes[a->options.size_count++] = size;
-}
-
-static void add_hints(struct arguments *a, const char *spec, struct argp_state *state)
-{
-	if (strcmp(spec, HINTS_NONE) && !classifier_find(spec))
-		exit(argp_err_exit_status);
-	for (size_t i = 0; i < a->options.hint_count; i++)
-		if (!strcmp(a->hints[i], spec))
-			return;
-	if (a->options.hint_count == HINT_MODES_MAX)
-		argp_error(state, "no more than %d kinds of hints at a time", HINT_MODES_MAX);
-	a->hints[a->options.hint_count++] = spec;
-}
-
-static void set_granularity(struct arguments *a, const char *name, struct argp_state *state)
-{
-	static const char *const names[] = {
-		[GRANULARITY_4K] = "4k", [GRANULARITY_START] = "start", NULL};
-	int granularity = find_name(names, name);
-
-	if (granularity < 0)
-		argp_error(state, "there is no granularity \"%s\": it is 4k or start", name);
-	a->options.granularity = granularity;
-}
-
-static void set_threads(struct arguments *a, const char *text, struct argp_state *state)
-{
-	uint64_t threads;
-
-	if (size_parse(text, &threads) || !threads || threads > THREADS_MAX)
-		argp_error(state, "\"%s\" is no number of threads from 1 to %d", text, THREADS_MAX);
-	a->options.threads = threads;
-}
-
-static void set_memory_limit(struct arguments *a, const char *text, struct argp_state *state)
-{
-	if (size_parse(text, &a->options.memory_limit_bytes) || !a->options.memory_limit_bytes)
-		argp_error(state, "\"%s\" is no amount of memory, as in 2G", text);
 }
 
 static void set_writes(struct arguments *a, const char *name, struct argp_state *state)
@@ -171,26 +88,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case 'c':
-		add_cache(a, argument, state);
-		return 0;
-	case 'm':
-		load_model(argument);
-		return 0;
-	case 's':
-		add_size(a, argument, state);
-		return 0;
-	case 'H':
-		add_hints(a, argument, state);
-		return 0;
-	case 'g':
-		set_granularity(a, argument, state);
-		return 0;
-	case 'f':
-		a->options.format = argument;
-		return 0;
-	case OPTION_COLUMNS:
-		a->options.columns = argument;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->cache;
 		return 0;
 	case 'w':
 		set_writes(a, argument, state);
@@ -207,50 +106,15 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_WINDOW:
 		set_window(a, argument, state);
 		return 0;
-	case 't':
-		set_threads(a, argument, state);
-		return 0;
-	case OPTION_MEMORY_LIMIT:
-		set_memory_limit(a, argument, state);
-		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (a->trace)
-			argp_error(state, "one trace at a time");
-		a->trace = argument;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which trace?");
-		return 0;
 	case ARGP_KEY_END:
 		if (!a->options.size_count)
 			argp_error(state, "how large should the cache be? Say --size N");
-		if (a->options.columns && !a->options.format)
-			argp_error(state, "--columns are those of a foreign --format");
-		check_caches(a);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp_option options[] = {
-	{"cache", 'c', "SPEC", 0,
-	 "a policy, as in lru or icache:base=fifo (may be repeated; default lru); "
-	 "`sky list cache` shows what there is",
-	 0},
-	{"model", 'm', "FILE.so", 0,
-	 "a policy that is no part of Sky, to be named by --cache (may be repeated)", 0},
-	{"size", 's', "N", 0,
-	 "entries, bytes with K, M, G or T, or % of the distinct blocks (may be repeated)", 0},
-	{"hints", 'H', "NAME", 0,
-	 "who tells the cache the blocks' classes: none, or one of `sky list classifier` (may be "
-	 "repeated; default: sky where the trace has evidence for it)",
-	 0},
-	{"granularity", 'g', "4k|start", 0,
-	 "requests are split into 4096-byte blocks (default), or known by their start sector alone",
-	 0},
 	{"writes", 'w', "HOW", 0,
 	 "through: all are cached and go to the device at once (default); back: the device gets a "
 	 "block when it leaves; update: only blocks that are cached take them; around: the cache "
@@ -263,20 +127,15 @@ static const struct argp_option options[] = {
 	 "the first N requests, or those within TIME (30s), are not counted", 0},
 	{"window", OPTION_WINDOW, "TIME", 0,
 	 "results over time are for windows this long (default: up to 255 alike)", 0},
-	{"format", 'f', "NAME", 0,
-	 "TRACE is another program's, read as it is: one of `sky list import`", 0},
-	{"columns", OPTION_COLUMNS, "NAME,...", 0,
-	 "what the columns of --format csv are, as `sky import` takes them", 0},
-	{"threads", 't', "N", 0, "default: one a processor; the results are the same for any", 0},
-	{"memory-limit", OPTION_MEMORY_LIMIT, "SIZE", 0,
-	 "refuse what would take more (default: what the machine has available)", 0},
-	{"json", 'j', NULL, 0, "print one JSON object", 0},
 	{0},
 };
+
+static const struct argp_child children[] = {{&cache_options_argp, 0, NULL, 0}, {0}};
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse_option,
+	.children = children,
 	.args_doc = "TRACE",
 	.doc = "Simulates caches, untimed: every cache at every size under every kind of hints, "
 	       "in one pass. Requests count when they are issued; reads and, unless --writes says "
@@ -389,13 +248,9 @@ static int run_sim(int argc, char **argv)
 {
 	struct arguments a = {0};
 
-	a.options.caches = a.caches;
-	a.options.sizes = a.sizes;
-	a.options.hints = a.hints;
+	cache_options_init(&a.cache, &a.options);
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	if (!a.options.cache_count)
-		a.caches[a.options.cache_count++] = "lru";
-	return command_result(cache_simulate(a.trace, &a.options), a.json, print_table);
+	return command_result(cache_simulate(a.cache.trace, &a.options), a.cache.json, print_table);
 }
 
 SKY_COMMAND(sim, "sim", "simulate caches over a trace, untimed: hits, misses, contents", run_sim);
