@@ -13,17 +13,20 @@
 #include "common/size.h"
 #include "models/device/device_model.h"
 #include "sim/cache_options.h"
+#include "sim_table.h"
 
 enum {
 	OPTION_DEVICE = CACHE_OPTIONS_KEYS,
 	OPTION_WARM_UP,
 	OPTION_LARGEST,
 	OPTION_WINDOW,
+	OPTION_BY,
 };
 
 struct arguments {
 	struct cache_options cache;
 	struct cache_sim_options options;
+	bool by_class; /* in the table; the object always has it */
 };
 
 static int find_name(const char *const *names, const char *name)
@@ -83,6 +86,42 @@ static void set_window(struct arguments *a, const char *text, struct argp_state 
 		argp_error(state, "\"%s\" is no time, as in 10s", text);
 }
 
+static const struct {
+	const char *name;
+	unsigned int by; /* BY_*; 0: the classes that hints give */
+} breakdowns[] = {
+	{"class", 0},
+	{"truth", BY_TRUE_CLASS},
+	{"size", BY_FILE_SIZE},
+	{"disk", BY_DISK},
+};
+
+static void add_breakdown(struct arguments *a, const char *name, size_t length,
+			  struct argp_state *state)
+{
+	for (size_t i = 0; i < sizeof(breakdowns) / sizeof(*breakdowns); i++)
+		if (strlen(breakdowns[i].name) == length &&
+		    !memcmp(breakdowns[i].name, name, length)) {
+			a->options.by |= breakdowns[i].by;
+			a->by_class |= !breakdowns[i].by;
+			return;
+		}
+	argp_error(state, "there are no results by \"%.*s\": it is class, truth, size or disk",
+		   (int)length, name);
+}
+
+static void add_breakdowns(struct arguments *a, const char *names, struct argp_state *state)
+{
+	for (;; names++) {
+		size_t length = strcspn(names, ",");
+
+		add_breakdown(a, names, length, state);
+		names += length;
+		if (!*names)
+			return;
+	}
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -106,6 +145,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_WINDOW:
 		set_window(a, argument, state);
 		return 0;
+	case OPTION_BY:
+		add_breakdowns(a, argument, state);
+		return 0;
 	case ARGP_KEY_END:
 		if (!a->options.size_count)
 			argp_error(state, "how large should the cache be? Say --size N");
@@ -127,6 +169,10 @@ static const struct argp_option options[] = {
 	 "the first N requests, or those within TIME (30s), are not counted", 0},
 	{"window", OPTION_WINDOW, "TIME", 0,
 	 "results over time are for windows this long (default: up to 255 alike)", 0},
+	{"by", OPTION_BY, "WHAT,...", 0,
+	 "show results apart, too: by class, as the hints say; by truth, the true class whatever "
+	 "they say; by size of the file; by disk",
+	 0},
 	{0},
 };
 
@@ -145,112 +191,20 @@ static const struct argp argp = {
 	       "--hints sky --hints truth",
 };
 
-static void print_count(const json_t *object, const char *name, int width)
-{
-	const json_t *value = json_object_get(object, name);
-
-	if (json_is_integer(value))
-		printf("%*" JSON_INTEGER_FORMAT, width, json_integer_value(value));
-	else
-		printf("%*s", width, "n/a");
-}
-
-static void print_ratio(const json_t *object, int width)
-{
-	const json_t *value = json_object_get(object, "miss_ratio");
-
-	if (json_is_real(value))
-		printf("%*.4f", width, json_real_value(value));
-	else
-		printf("%*s", width, "n/a");
-}
-
-/* Of a device's time, where somebody asked for it. */
-static void print_seconds(const json_t *device, int width)
-{
-	const json_t *saved = json_object_get(device, "device_ns_saved");
-
-	if (saved)
-		printf("%*.2f", width, json_integer_value(saved) / 1e9);
-}
-
-static const json_t *class_of(const json_t *result, int io_class)
-{
-	const json_t *object;
-	size_t i;
-
-	json_array_foreach (json_object_get(result, "by_class"), i, object)
-		if (json_integer_value(json_object_get(object, "io_class")) == io_class &&
-		    json_is_integer(json_object_get(object, "io_class")))
-			return object;
-	return NULL;
-}
-
-static int longest(const json_t *results, const char *name, int least)
-{
-	const json_t *result;
-	size_t i;
-
-	json_array_foreach (results, i, result) {
-		int length = strlen(json_string_value(json_object_get(result, name)));
-
-		least = length > least ? length : least;
-	}
-	return least;
-}
-
-static void print_result(const json_t *result, int cache_width, int hints_width, int size_width)
-{
-	printf("%-*s  %-*s  %*s", cache_width, json_string_value(json_object_get(result, "cache")),
-	       hints_width, json_string_value(json_object_get(result, "hints")), size_width,
-	       json_string_value(json_object_get(result, "size")));
-	print_count(result, "size_entries", 12);
-	print_count(result, "hits", 14);
-	print_count(result, "misses", 14);
-	print_ratio(result, 12);
-	print_ratio(json_object_get(result, "reads"), 10);
-	print_ratio(json_object_get(result, "writes"), 10);
-	print_ratio(class_of(result, CLASS_METADATA), 10);
-	print_seconds(json_object_get(result, "device"), 12);
-	printf("\n");
-}
-
-static bool has_device(const json_t *results)
-{
-	const json_t *result = json_array_get(results, 0);
-
-	return json_object_get(json_object_get(result, "device"), "device_ns") != NULL;
-}
-
-static void print_table(const json_t *json)
-{
-	const json_t *results = json_object_get(json, "results"), *result;
-	int cache_width = longest(results, "cache", 5), size_width = longest(results, "size", 4);
-	int hints_width = longest(results, "hints", 5);
-	size_t i;
-
-	printf("%s: %" JSON_INTEGER_FORMAT " requests, %" JSON_INTEGER_FORMAT
-	       " references to %" JSON_INTEGER_FORMAT " distinct blocks (%s)\n\n",
-	       json_string_value(json_object_get(json, "trace")),
-	       json_integer_value(json_object_get(json, "requests")),
-	       json_integer_value(json_object_get(json, "references")),
-	       json_integer_value(json_object_get(json, "distinct_blocks")),
-	       json_string_value(json_object_get(json, "granularity")));
-	printf("%-*s  %-*s  %*s%12s%14s%14s%12s%10s%10s%10s", cache_width, "cache", hints_width,
-	       "hints", size_width, "size", "blocks", "hits", "misses", "miss ratio", "reads",
-	       "writes", "metadata");
-	printf("%s\n", has_device(results) ? "     s saved" : "");
-	json_array_foreach (results, i, result)
-		print_result(result, cache_width, hints_width, size_width);
-}
-
 static int run_sim(int argc, char **argv)
 {
 	struct arguments a = {0};
 
+	json_t *json;
+
 	cache_options_init(&a.cache, &a.options);
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	return command_result(cache_simulate(a.cache.trace, &a.options), a.cache.json, print_table);
+	json = cache_simulate(a.cache.trace, &a.options);
+	if (!json || a.cache.json)
+		return command_result(json, true, NULL);
+	sim_table_print(json, a.by_class);
+	json_decref(json);
+	return command_finish();
 }
 
 SKY_COMMAND(sim, "sim", "simulate caches over a trace, untimed: hits, misses, contents", run_sim);

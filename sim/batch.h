@@ -80,6 +80,7 @@ struct batch {
 	uint64_t time_ns[BATCH_REFS];  /* if has_times */
 	uint64_t next_use[BATCH_REFS]; /* if has_future */
 	uint16_t tag[BATCH_REFS];
+	uint8_t group[BATCH_REFS];	/* what each truly was, if somebody asks: breakdown.h */
 	uint32_t undecided[BATCH_REFS]; /* places, or UNDECIDED_NONE, if has_undecided */
 	struct edit edit[BATCH_EDITS];
 };

@@ -58,6 +58,12 @@ static inline void feed_want_times(struct cache_feed *feed)
 	feed->wants_times = feed->batch->has_times = true;
 }
 
+/* What the reference that is added next truly was. */
+static inline void feed_group(struct cache_feed *feed, uint8_t group)
+{
+	feed->batch->group[feed->batch->refs] = group;
+}
+
 /* Hands on what was gathered. */
 void feed_flush(struct cache_feed *feed);
 

@@ -165,6 +165,8 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 			 (mode->is_journal[piece->chunk] ? REF_JOURNAL : 0),
 	};
 
+	if (in->truth)
+		feed_group(&mode->feed, in->group[piece->chunk]);
 	/* what the block was is gone, and what it is nobody knew in time */
 	if (known == CLASS_UNDECIDED && ref.op == BLOCK_WRITE && hint_mode_has_evidence(mode))
 		ref.io_class = CLASS_REST;
@@ -306,7 +308,7 @@ static void feed_request(struct cache_input *in, struct hint_mode *mode, const s
 
 	if (!is_access(r->op))
 		g->remove(&mode->feed, r);
-	else if (hint_mode_is_plain(mode))
+	else if (hint_mode_is_plain(mode) && !in->truth)
 		g->refer_plainly(in, &mode->feed, r);
 	else
 		g->refer(in, mode);
@@ -371,6 +373,19 @@ static struct request request_of(const struct event *event)
 	};
 }
 
+/* What each chunk of the request that is held truly was. */
+static void hold_truth(struct cache_input *in, const struct event *event, uint32_t chunks)
+{
+	const struct chunk_truth *truth;
+	uint32_t known;
+
+	memset(in->group, GROUP_UNKNOWN, chunks);
+	truth = true_chunks_take(in->truth, event, &known);
+	for (uint32_t i = 0; i < known; i++)
+		in->group[i] = group_of_chunk(&in->file_groups, &truth[i],
+					      true_chunks_file_bytes(in->truth, &truth[i]));
+}
+
 static int hold(struct cache_input *in, const struct event *event)
 {
 	const struct block_event *block = &event->block;
@@ -390,8 +405,10 @@ static int hold(struct cache_input *in, const struct event *event)
 	};
 	if (!is_access(block->op))
 		return 0;
+	if (in->truth)
+		hold_truth(in, event, chunks);
 	for (size_t i = 0; i < in->mode_count; i++)
-		if (!hint_mode_is_plain(&in->modes[i])) {
+		if (in->truth || !hint_mode_is_plain(&in->modes[i])) {
 			memset(in->modes[i].io_class, CLASS_UNDECIDED, chunks);
 			memset(in->modes[i].is_journal, 0, chunks);
 		}
@@ -433,6 +450,8 @@ static int take_event(struct cache_input *in, const struct event *event)
 	}
 	if (release_held(in))
 		return -1;
+	if (in->truth && event->kind == EVENT_TRUTH)
+		return true_chunks_add(in->truth, event);
 	return event->kind == EVENT_BLOCK ? hold(in, event) : 0;
 }
 
@@ -475,6 +494,8 @@ int cache_input_finish(struct cache_input *in)
 
 int cache_input_survey(struct cache_input *in, const struct event *events, size_t count)
 {
+	if (in->truth && true_chunks_survey(in->truth, events, count))
+		return -1;
 	for (size_t i = 0; i < in->mode_count; i++)
 		if (hint_mode_survey(&in->modes[i], events, count))
 			return -1;
@@ -486,7 +507,15 @@ bool cache_input_is_plain(const struct cache_input *in)
 	for (size_t i = 0; i < in->mode_count; i++)
 		if (!hint_mode_is_plain(&in->modes[i]))
 			return false;
-	return true;
+	return !in->truth;
+}
+
+int cache_input_use_truth(struct cache_input *in)
+{
+	file_groups_init(&in->file_groups, &in->pipeline_options);
+	in->truth = true_chunks_new();
+	in->group = malloc(CLASSIFIER_CHUNKS_MAX + 2);
+	return in->truth && in->group ? 0 : fail("out of memory for the truth");
 }
 
 int cache_input_use(struct cache_input *in, const char *hints)
@@ -496,7 +525,7 @@ int cache_input_use(struct cache_input *in, const char *hints)
 
 uint32_t cache_input_survey_kinds(const struct cache_input *in)
 {
-	uint32_t kinds = 0;
+	uint32_t kinds = in->truth ? TRUE_CHUNKS_SURVEY_KINDS : 0;
 
 	for (size_t i = 0; i < in->mode_count; i++)
 		kinds |= hint_mode_survey_kinds(&in->modes[i]);
@@ -505,7 +534,7 @@ uint32_t cache_input_survey_kinds(const struct cache_input *in)
 
 uint32_t cache_input_kinds(const struct cache_input *in)
 {
-	uint32_t kinds = KIND_BIT(EVENT_BLOCK);
+	uint32_t kinds = KIND_BIT(EVENT_BLOCK) | (in->truth ? TRUE_CHUNKS_KINDS : 0);
 
 	for (size_t i = 0; i < in->mode_count; i++)
 		kinds |= hint_mode_kinds(&in->modes[i]);
@@ -530,4 +559,6 @@ void cache_input_fini(struct cache_input *in)
 	for (size_t i = 0; i < in->mode_count; i++)
 		hint_mode_fini(&in->modes[i]);
 	free(in->modes);
+	true_chunks_free(in->truth);
+	free(in->group);
 }

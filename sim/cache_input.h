@@ -7,12 +7,14 @@
 #ifndef SKY_CACHE_INPUT_H
 #define SKY_CACHE_INPUT_H
 
+#include "breakdown.h"
 #include "cache_result.h"
 #include "cache_sim.h"
 #include "capture/event.h"
 #include "capture/requests.h"
 #include "hint_mode.h"
 #include "pipeline/pipeline.h"
+#include "true_chunks.h"
 
 /* A block request that waits for the hints that come with it. */
 struct held_request {
@@ -33,6 +35,10 @@ struct cache_input {
 	uint64_t warm_up_end_ns;
 	bool trace_hints; /* the trace has some */
 	bool objects;	  /* what is asked for are objects, not places on a disk */
+	bool by_disk;	  /* may be set until the first request: results are wanted by it */
+	struct true_chunks *truth; /* NULL: nobody asks what requests truly were */
+	struct file_groups file_groups;
+	uint8_t *group; /* of each chunk of the request that is held, if somebody asks */
 	struct held_request held;
 	struct timeline timeline;
 	struct pipeline_options pipeline_options;
@@ -45,7 +51,10 @@ void cache_input_fini(struct cache_input *in);
 /* Adds a kind of hints: "none", or a classifier's spec. */
 int cache_input_use(struct cache_input *in, const char *hints);
 
-/* Do all kinds of hints need nothing but requests? */
+/* References have their groups from now on: sim/breakdown.h. */
+int cache_input_use_truth(struct cache_input *in);
+
+/* Is nothing needed but requests, by hints and by who asks what they truly were? */
 bool cache_input_is_plain(const struct cache_input *in);
 
 /* Which events the survey and the simulation need. */

@@ -68,6 +68,9 @@ static int for_each_request(struct cache_pass *p, struct cache_input *in, const 
 	if (in->objects && in->granularity != GRANULARITY_START)
 		rc = fail("%s has objects, not blocks: simulate it with --granularity start",
 			  p->path);
+	if (in->objects && in->by_disk)
+		rc = fail("%s has objects, which are on no disk: leave out the results by disk",
+			  p->path);
 	progress_begin(label, source->total_bytes);
 	while (!rc && (count = request_read(source, &requests)) != 0) {
 		rc = count < 0 ? -1 : cache_input_take_requests(in, requests, count);
@@ -170,9 +173,9 @@ int cache_pass_survey(struct cache_pass *p)
 	uint32_t kinds = cache_input_survey_kinds(&p->input);
 
 	if (!strcmp(p->path, "-"))
-		return fail("sizes in %%, the hints truth, policies that know the future and curves "
-			    "of others than lru need the trace twice; standard input can be read "
-			    "once: `sky convert` makes a file of it");
+		return fail("sizes in %%, the hints truth, results by it, policies that know the future "
+			    "and curves of others than lru need the trace twice; standard input can "
+			    "be read once: `sky convert` makes a file of it");
 	return kinds ? for_each_batch(p, kinds, "looking ahead", survey_events) : 0;
 }
 

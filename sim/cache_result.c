@@ -2,7 +2,9 @@
 #include <stdio.h>
 
 #include "cache_result.h"
+#include "cache_sim.h"
 #include "capture/event.h"
+#include "common/size.h"
 
 #define LABEL_BYTES 64
 
@@ -134,6 +136,18 @@ static void with_all_time(json_t *object, const struct cache_run *run,
 	add_time(object, ns, bare_ns);
 }
 
+/* The counts of a part, and of its reads and writes. */
+static json_t *with_sides(json_t *object, const struct counts *reads, const struct counts *writes)
+{
+	struct counts all = *reads;
+
+	add(&all, writes);
+	with_counts(object, &all, true);
+	json_object_set_new(object, "reads", with_counts(json_object(), reads, true));
+	json_object_set_new(object, "writes", with_counts(json_object(), writes, true));
+	return object;
+}
+
 /* The classes that occur, from the highest to the undecided. */
 static json_t *by_class(const struct cache_run *run, const struct result_facts *facts)
 {
@@ -143,20 +157,165 @@ static json_t *by_class(const struct cache_run *run, const struct result_facts *
 		uint8_t io_class = i < 0 ? CLASS_UNDECIDED : i;
 		struct counts reads = counts_of(run, facts->feed, tag_of(false, io_class));
 		struct counts writes = counts_of(run, facts->feed, tag_of(true, io_class));
-		struct counts all = reads;
 		json_t *object;
 
-		add(&all, &writes);
-		if (!all.references)
+		if (!reads.references && !writes.references)
 			continue;
-		object = with_counts(result_class_json(io_class, facts->pipeline), &all, true);
+		object = with_sides(result_class_json(io_class, facts->pipeline), &reads, &writes);
 		if (facts->device)
 			with_time(object, run, facts, io_class);
-		json_object_set_new(object, "reads", with_counts(json_object(), &reads, true));
-		json_object_set_new(object, "writes", with_counts(json_object(), &writes, true));
 		json_array_append_new(list, object);
 	}
 	return list;
+}
+
+/* A part of all references, and what the cache made of it. */
+struct part {
+	struct breakdown_part all, hits;
+};
+
+static void add_part(struct breakdown_part *sum, const struct breakdown_part *part)
+{
+	for (unsigned int side = 0; side < 2; side++) {
+		sum->side[side].references += part->side[side].references;
+		sum->side[side].sectors += part->side[side].sectors;
+	}
+	sum->ns += part->ns;
+}
+
+static struct counts side_of_part(const struct part *part, unsigned int side)
+{
+	return (struct counts){
+		.references = part->all.side[side].references,
+		.hits = part->hits.side[side].references,
+		.sectors = part->all.side[side].sectors,
+		.hit_sectors = part->hits.side[side].sectors,
+	};
+}
+
+/* Appends the object, unless there are no references in that part. */
+static void append_part(json_t *list, json_t *object, const struct part *part, bool device)
+{
+	struct counts reads = side_of_part(part, 0), writes = side_of_part(part, SIDE_WRITES);
+
+	if (!reads.references && !writes.references) {
+		json_decref(object);
+		return;
+	}
+	with_sides(object, &reads, &writes);
+	if (device)
+		add_time(object, part->hits.ns, part->all.ns);
+	json_array_append_new(list, object);
+}
+
+static struct part group_part(const struct cache_run *run, const struct result_facts *facts,
+			      unsigned int group)
+{
+	return (struct part){facts->whole->group[group], run->breakdown->group[group]};
+}
+
+static uint8_t class_of_group(const struct result_facts *facts, unsigned int group)
+{
+	if (group == GROUP_UNKNOWN)
+		return CLASS_UNDECIDED;
+	if (group == GROUP_METADATA)
+		return CLASS_METADATA;
+	return size_class(facts->pipeline, facts->file_groups->most_bytes[group - GROUP_FILES]);
+}
+
+/* As by_class(), whatever the hints said. */
+static json_t *by_true_class(const struct cache_run *run, const struct result_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (int i = CLASS_METADATA; i >= -1; i--) {
+		uint8_t io_class = i < 0 ? CLASS_UNDECIDED : i;
+		struct part sum = {0};
+
+		for (unsigned int group = 0; group < GROUPS; group++) {
+			struct part part = group_part(run, facts, group);
+
+			if (class_of_group(facts, group) != io_class)
+				continue;
+			add_part(&sum.all, &part.all);
+			add_part(&sum.hits, &part.hits);
+		}
+		append_part(list, result_class_json(io_class, facts->pipeline), &sum,
+			    facts->device);
+	}
+	return list;
+}
+
+/* Bounds are round; those of classes, which are not within, by a byte less. */
+static void label_files(char *label, uint64_t more_than_bytes, uint64_t most_bytes)
+{
+	char least[16], most[16];
+
+	size_format(least, more_than_bytes + more_than_bytes % 2);
+	size_format(most, most_bytes + most_bytes % 2);
+	if (!more_than_bytes)
+		snprintf(label, LABEL_BYTES, "files up to %s", most);
+	else if (most_bytes == UINT64_MAX)
+		snprintf(label, LABEL_BYTES, "files above %s", least);
+	else
+		snprintf(label, LABEL_BYTES, "files of %s to %s", least, most);
+}
+
+/* Of data whose files are known, from the smallest files up. */
+static json_t *by_file_size(const struct cache_run *run, const struct result_facts *facts)
+{
+	const uint64_t *most = facts->file_groups->most_bytes;
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < FILE_GROUPS; i++) {
+		struct part part = group_part(run, facts, GROUP_FILES + i);
+		char label[LABEL_BYTES];
+
+		label_files(label, i ? most[i - 1] : 0, most[i]);
+		append_part(list,
+			    json_pack("{s:s, s:I, s:o}", "label", label, "least_bytes",
+				      (json_int_t)(i ? most[i - 1] + 1 : 0), "most_bytes",
+				      most[i] == UINT64_MAX ? json_null() : json_integer(most[i])),
+			    &part, facts->device);
+	}
+	return list;
+}
+
+static json_t *by_disk(const struct cache_run *run, const struct result_facts *facts)
+{
+	json_t *list = json_array();
+
+	for (size_t disk = 0; disk < BREAKDOWN_DISKS; disk++) {
+		const struct part part = {facts->whole->disk[disk], run->breakdown->disk[disk]};
+
+		append_part(list, json_pack("{s:I}", "disk", (json_int_t)disk), &part,
+			    facts->device);
+	}
+	return list;
+}
+
+static const struct {
+	unsigned int by; /* BY_* */
+	const char *name;
+	bool needs_truth;
+	json_t *(*list)(const struct cache_run *run, const struct result_facts *facts);
+} breakdowns[] = {
+	{BY_TRUE_CLASS, "by_true_class", true, by_true_class},
+	{BY_FILE_SIZE, "by_file_size", true, by_file_size},
+	{BY_DISK, "by_disk", false, by_disk},
+};
+
+/* Those that were asked for; null where nobody knows. */
+static void add_breakdowns(json_t *object, const struct cache_run *run,
+			   const struct result_facts *facts)
+{
+	for (size_t i = 0; i < sizeof(breakdowns) / sizeof(*breakdowns); i++) {
+		bool known = facts->known && (facts->truth_known || !breakdowns[i].needs_truth);
+
+		if (facts->by & breakdowns[i].by)
+			json_object_set_new(object, breakdowns[i].name,
+					    known ? breakdowns[i].list(run, facts) : json_null());
+	}
 }
 
 static json_t *blocks_over_time(const struct cache_run *run, const struct timeline *timeline,
@@ -273,6 +432,7 @@ json_t *cache_result(const struct cache_run *run, const struct result_facts *fac
 	json_object_set_new(object, "device",
 			    facts->known ? device_json(run, facts, side) : json_null());
 	json_object_set_new(object, "by_class", facts->known ? by_class(run, facts) : json_null());
+	add_breakdowns(object, run, facts);
 	json_object_set_new(object, "contents", facts->known ? contents(run, facts) : json_null());
 	json_object_set_new(object, "over_time",
 			    facts->known ? over_time(run, facts->timeline) : json_null());

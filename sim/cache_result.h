@@ -27,7 +27,11 @@ struct result_facts {
 	const char *hints;
 	bool known; /* false: the trace has nothing that these hints come from */
 	const struct cache_feed *feed;
-	const uint64_t *requests;	/* of each side */
+	const uint64_t *requests;      /* of each side */
+	unsigned int by;	       /* BY_* */
+	const struct breakdown *whole; /* of all references */
+	bool truth_known;	       /* the trace has some, if anybody asks */
+	const struct file_groups *file_groups;
 	const char *device;		/* as the user typed it, or NULL */
 	const struct device_time *bare; /* without a cache, if there is a device */
 	const struct timeline *timeline;

@@ -19,6 +19,9 @@ void cache_run_fini(struct cache_run *run)
 	if (run->device)
 		device_time_fini(run->device);
 	free(run->device);
+	if (run->breakdown)
+		breakdown_fini(run->breakdown);
+	free(run->breakdown);
 }
 
 static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
@@ -33,7 +36,10 @@ static void note_undecided(struct cache_run *run, uint32_t place, bool hit)
 
 uint64_t cache_run_bytes(const struct cache_run *run)
 {
-	return sizeof(*run) + cache_bytes(&run->cache) +
+	uint64_t breakdown =
+		run->breakdown ? breakdown_bytes(run->breakdown->group, run->breakdown->disk) : 0;
+
+	return sizeof(*run) + cache_bytes(&run->cache) + breakdown +
 	       run->samples * (sizeof(*run->contents) + sizeof(*run->hits_until));
 }
 
@@ -86,6 +92,8 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 		count_each(run, batch, begin, end, hits);
 	else
 		count_alike(run, batch, begin, end, hits, count);
+	if (run->breakdown)
+		breakdown_take(run->breakdown, batch, begin, end, hits);
 	if (run->device)
 		device_time_take(run->device, batch, begin, end, hits);
 	if (run->write_back)
@@ -181,13 +189,24 @@ int cache_run_use_windows(struct cache_run *run)
 	return make_samples(run, WINDOWS_MAX + 1) ? fail("out of memory for the windows") : 0;
 }
 
+int cache_run_use_breakdown(struct cache_run *run, bool by_truth, bool by_disk)
+{
+	run->breakdown = calloc(1, sizeof(*run->breakdown));
+	if (!run->breakdown)
+		return fail("out of memory for the results by truth and disk");
+	return breakdown_init(run->breakdown, by_truth, by_disk);
+}
+
 int cache_run_use_device(struct cache_run *run, const char *spec, uint32_t sectors_per_key,
 			 bool writes_at_once)
 {
 	run->device = calloc(1, sizeof(*run->device));
 	if (!run->device)
 		return fail("out of memory for the device \"%s\"", spec);
-	return device_time_init(run->device, spec, sectors_per_key, writes_at_once);
+	if (device_time_init(run->device, spec, sectors_per_key, writes_at_once))
+		return -1;
+	run->device->breakdown = run->breakdown;
+	return 0;
 }
 
 int cache_run_use_write_back(struct cache_run *run)

@@ -21,7 +21,8 @@ struct cache_run {
 	struct consumer consumer;
 	struct cache cache;
 	struct census *census; /* NULL, or who counts the distinct blocks by what misses here */
-	struct device_time *device;    /* NULL: nobody asks for it */
+	struct breakdown *breakdown;   /* of the hits; NULL: nobody asks for it */
+	struct device_time *device;    /* the same */
 	struct write_back *write_back; /* NULL: the device gets writes at once */
 	struct tally hits[TAGS];
 	uint64_t request_misses[SIDES]; /* requests of which a block missed */
@@ -40,6 +41,8 @@ int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *s
 		   uint32_t capacity);
 /* Before the first batch: samples come at the ends of windows; writes go back. As cache_run_init(). */
 int cache_run_use_windows(struct cache_run *run);
+int cache_run_use_breakdown(struct cache_run *run, bool by_truth, bool by_disk);
+/* After the breakdown. */
 int cache_run_use_device(struct cache_run *run, const char *spec, uint32_t sectors_per_key,
 			 bool writes_at_once);
 int cache_run_use_write_back(struct cache_run *run); /* after the device */

@@ -31,6 +31,7 @@ struct simulation {
 	struct cache_run *runs[HINT_MODES_MAX]; /* a mode's, in the order of caches, then sizes */
 	size_t run_count;			/* of a mode */
 	struct bare_device bare[HINT_MODES_MAX];
+	struct breakdown whole[HINT_MODES_MAX]; /* of all references */
 };
 
 static int survey_references(struct simulation *s)
@@ -82,13 +83,26 @@ static int make_run(const struct simulation *s, struct cache_run *run, struct ca
 	const struct cache_rules *rules = &s->options->rules;
 	const char *device = s->options->device;
 
+	unsigned int by = s->options->by;
+
 	if (cache_run_init(run, feed, spec, entries) ||
+	    (by && cache_run_use_breakdown(run, by & BY_TRUTH, by & BY_DISK)) ||
 	    (rules->window_ns && cache_run_use_windows(run)) ||
 	    (device &&
 	     cache_run_use_device(run, device, sectors_per_key(s), rules->writes != WRITES_BACK)) ||
 	    (rules->writes == WRITES_BACK && cache_run_use_write_back(run)))
 		return -1;
 	return 0;
+}
+
+static int use_breakdown(struct simulation *s, size_t mode)
+{
+	struct breakdown *whole = &s->whole[mode];
+
+	s->bare[mode].time.breakdown = whole;
+	if (breakdown_init(whole, s->options->by & BY_TRUTH, s->options->by & BY_DISK))
+		return -1;
+	return breakdown_listen(whole, &s->pass.input.modes[mode].feed);
 }
 
 /* The runs of a mode. */
@@ -105,6 +119,8 @@ static int make_runs(struct simulation *s, size_t mode)
 		feed->future = &s->census.future;
 	if (o->device && bare_device_init(&s->bare[mode], feed, o->device, sectors_per_key(s)))
 		return -1;
+	if (o->by && use_breakdown(s, mode))
+		return -1;
 	for (size_t cache = 0; cache < o->cache_count; cache++)
 		for (size_t size = 0; size < o->size_count; size++) {
 			uint32_t entries = cache_pass_entries(&s->pass, o->sizes[size],
@@ -119,7 +135,9 @@ static int make_runs(struct simulation *s, size_t mode)
 /* What the run will take, known before it begins, and whether it may. */
 static int predict_memory(struct simulation *s)
 {
-	uint64_t bytes = census_bytes(&s->census) + s->pass.input.mode_count * feed_bytes();
+	unsigned int by = s->options->by;
+	uint64_t a_mode = feed_bytes() + breakdown_bytes(by & BY_TRUTH, by & BY_DISK);
+	uint64_t bytes = census_bytes(&s->census) + s->pass.input.mode_count * a_mode;
 	size_t fit = 0, all = s->run_count * s->pass.input.mode_count;
 
 	for (size_t i = 0; i < all; i++) {
@@ -145,6 +163,9 @@ static int prepare(struct simulation *s, const char *path)
 	if (find_needs(s) || census_init(&s->census) || cache_pass_open(&s->pass, path, o))
 		return -1;
 	s->pass.input.rules = o->rules;
+	s->pass.input.by_disk = o->by & BY_DISK;
+	if (o->by & BY_TRUTH && cache_input_use_truth(&s->pass.input))
+		return -1;
 	if (make_census(s))
 		return -1;
 	s->run_count = o->cache_count * o->size_count;
@@ -165,6 +186,7 @@ static void finish(struct simulation *s)
 			cache_run_fini(&s->runs[mode][i]);
 		free(s->runs[mode]);
 		device_time_fini(&s->bare[mode].time);
+		breakdown_fini(&s->whole[mode]);
 	}
 	census_fini(&s->census);
 	free(s);
@@ -184,6 +206,10 @@ static json_t *run_result(const struct simulation *s, size_t cache, size_t size,
 		.known = known || plain,
 		.feed = &mode->feed,
 		.requests = s->pass.input.requests,
+		.by = o->by,
+		.whole = &s->whole[i],
+		.truth_known = s->pass.input.truth && true_chunks_known(s->pass.input.truth),
+		.file_groups = &s->pass.input.file_groups,
 		.device = o->device,
 		.bare = &s->bare[i].time,
 		.timeline = &s->pass.input.timeline,

@@ -44,6 +44,12 @@ struct cache_rules {
 	uint64_t window_ns;		       /* of the results over time; 0: 256 or fewer alike */
 };
 
+/* By what else results are told apart; by the classes that hints give they always are. */
+#define BY_TRUE_CLASS 1u
+#define BY_FILE_SIZE  2u
+#define BY_DISK	      4u
+#define BY_TRUTH      (BY_TRUE_CLASS | BY_FILE_SIZE)
+
 struct cache_sim_options {
 	const char *const *caches; /* specs as users type them: "lru", "icache:base=lru" */
 	size_t cache_count;
@@ -57,6 +63,7 @@ struct cache_sim_options {
 	size_t hint_count;
 	enum granularity granularity;
 	struct cache_rules rules;
+	unsigned int by;      /* BY_* */
 	const char *device;   /* what misses cost, as in "hdd"; NULL = nobody asks */
 	const char *format;   /* of another program's file: an importer's name; NULL = a trace */
 	const char *columns;  /* of such a file, where it doesn't name them itself */

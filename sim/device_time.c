@@ -63,6 +63,8 @@ void device_time_take(struct device_time *t, const struct batch *batch, size_t b
 			t->undecided_us[batch->undecided[i]] = us;
 		}
 		t->ns[batch->tag[i]] += ns;
+		if (t->breakdown)
+			breakdown_add_time(t->breakdown, batch, i, ns);
 	}
 }
 

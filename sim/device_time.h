@@ -8,6 +8,7 @@
 #ifndef SKY_DEVICE_TIME_H
 #define SKY_DEVICE_TIME_H
 
+#include "breakdown.h"
 #include "cache_feed.h"
 #include "models/device/device_model.h"
 
@@ -17,6 +18,7 @@ struct device_time {
 	bool writes_at_once;
 	uint64_t ns[TAGS];
 	uint64_t write_back_ns;
+	struct breakdown *breakdown; /* NULL, or what takes the time, too */
 	uint64_t next_block; /* that would continue the last access; as long as that one is open */
 	bool is_open;
 	uint32_t *undecided_us; /* at each place: what the reference took */

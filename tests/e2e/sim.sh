@@ -122,3 +122,23 @@ refuses "too little memory" 1 "3 caches would take .* the first 2 would fit" \
 	"$SKY" sim "$demo" --cache lru --size 1M --size 2M --size 80G --hints none --memory-limit 100M
 equal "what fits runs" "$(results .misses "$demo" --cache lru --size 1M --size 2M --hints none --memory-limit 100M)" \
 	"$(results .misses "$demo" --cache lru --size 1M --size 2M --hints none)"
+
+# Results apart.
+"$SKY" sim "$demo" --cache lru --cache icache --size 10% --hints none --hints sky --by class,truth,size,disk --json >"$T/by.json"
+equal "true classes, sizes and disks add up to all" "$(jq -c '[.results[] |
+	([.by_true_class[].hits] | add) == .hits and ([.by_disk[].misses] | add) == .misses and
+	([.by_true_class[] | select(.io_class == null or .io_class == 5) | .references] + [.by_file_size[].references] | add) == .references] | all' "$T/by.json")" true
+equal "the truth is the same under all hints" \
+	"$(jq -c '[.results[] | [.by_true_class[] | [.io_class, .references]]] | unique | length' "$T/by.json")" 1
+equal "nothing else depends on it" "$(jq -S -c 'del(.memory, .results[].by_true_class, .results[].by_file_size, .results[].by_disk)' "$T/by.json" | md5sum)" \
+	"$("$SKY" sim "$demo" --cache lru --cache icache --size 10% --hints none --hints sky --json | jq -S -c 'del(.memory)' | md5sum)"
+"$SKY" sim "$demo" --cache icache --size 10% --by class,truth,size --by disk >"$T/by"
+for label in "hint: metadata" "truth: metadata" "files up to 4.0 KiB" "disk 0"; do
+	check "the table has $label" grep -q "^  $label  *[0-9]" "$T/by"
+done
+"$SKY" sim "${csv[@]}" --by truth >"$T/by"
+check "what isn't known is said to be so" grep -q "by_true_class: n/a" "$T/by"
+refuses "results by something else" 2 "class, truth, size or disk" "$SKY" sim "${csv[@]}" --by "disk,weather"
+"$SKY" dump "$demo" >"$T/demo.events"
+refuses "the truth of a pipe" 1 "twice" "$SKY" sim - --size 10 --by truth <"$T/demo.events"
+equal "disks of a pipe" "$("$SKY" sim - --size 10 --by disk --hints none --json <"$T/demo.events" | jq -c '[.results[0].by_disk[].disk]')" "[0]"

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Results of `sky sim` as tables for people.
+ */
+#ifndef SKY_SIM_TABLE_H
+#define SKY_SIM_TABLE_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+/* A line a result, followed by the parts that it has: by true class, file size, disk. */
+void sim_table_print(const json_t *json, bool with_classes);
+
+#endif
