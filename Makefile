@@ -4,6 +4,7 @@
 # make check      every test           make bench   rates and ratios
 # make fuzz       long fuzzing         make deps    what apt has to install
 # make install    PREFIX=/usr/local DESTDIR=   make paper-table5   the paper's table 5
+# make policies   every cache policy by every kind of hints on the demo's recording
 # make paper-figure4, paper-figure5      its figures of block lifetimes
 # make guest      build/libskyguest.*, build/skytag: programs that give classes to their I/O
 # make lab-up, lab-shell, lab-check      the emulated host for the KVM recorder
@@ -100,6 +101,9 @@ demo:
 	@$(MAKE) --no-print-directory $(SKY)
 	workloads/demo $(BUILD)
 
+policies: $(SKY)
+	workloads/policies $(BUILD) $(TRACE)
+
 bench: $(SKY) $(BENCHES)
 	tests/bench/run $(BUILD)
 
@@ -132,6 +136,6 @@ clean:
 format:
 	clang-format -i $(SOURCES) sky.c $(wildcard tests/*/*.c) $(shell find $(ROOMS) -name '*.h')
 
-.PHONY: all deps unit e2e check check-built demo bench fuzz mutations paper-table5 paper-figure4 paper-figure5 man install clean format
+.PHONY: all deps unit e2e check check-built demo policies bench fuzz mutations paper-table5 paper-figure4 paper-figure5 man install clean format
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

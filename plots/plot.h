@@ -19,15 +19,19 @@
 
 #include "common/component.h"
 
+struct measure; /* side_by_side.h */
+
 /* What is known of one trace; each part is found out when it is first asked for. */
 struct results {
 	const char *path;
 	json_t *info;	 /* trace_info() */
 	json_t *classes; /* classify_trace() */
 	json_t *caches;	 /* cache_simulate(): lru and icache, a ladder of sizes, every hint mode */
-	json_t *lifetimes;    /* lifetimes_of_trace() */
-	json_t *curves;	      /* mrc_trace(), for the figure of `sky mrc` */
-	struct results *next; /* of another trace, where a figure shows several */
+	json_t *lifetimes; /* lifetimes_of_trace() */
+	json_t *curves;	   /* mrc_trace(), for the figure of `sky mrc` */
+	json_t *policies;  /* cache_simulate(): every policy and icache over it, by all hints */
+	const struct measure *measure; /* of what is compared; NULL = hits of reads */
+	struct results *next;	       /* of another trace, where a figure shows several */
 };
 
 /* Borrowed; NULL after saying what is wrong. */
@@ -35,6 +39,7 @@ json_t *results_info(struct results *results);
 json_t *results_classes(struct results *results);
 json_t *results_caches(struct results *results);
 json_t *results_lifetimes(struct results *results);
+json_t *results_policies(struct results *results);
 void results_free(struct results *results);
 
 /* One of results_caches(), or NULL. Names as the caches and sizes are given there. */
@@ -57,7 +62,7 @@ const char *telling_size(const json_t *caches, double *gain);
 struct figure {
 	struct component head;
 	unsigned position;   /* in the report, from the top */
-	const char *heading; /* in the report */
+	const char *heading; /* in the report; NULL = it is not there: it takes too long */
 	const char *reading; /* one sentence on how to read it */
 	const char *lacking; /* why it may be empty */
 	unsigned height_pixels;
@@ -94,6 +99,9 @@ int figure_save(const struct figure *figure, struct results *results, const char
 
 /* Of results->curves, which the caller has: not among those that a trace alone is enough for. */
 extern const struct figure miss_ratio_figure;
+
+/* Also of results->policies that were simulated otherwise: `sky sim` draws it. */
+extern const struct figure policies_figure;
 
 /*
  * The colour of a priority class, or of CLASS_UNDECIDED: colours that stay

@@ -377,7 +377,7 @@ static int write_page(FILE *page, struct results *results)
 	fputs("</p>\n", page);
 	write_facts(page, info);
 	for (size_t i = 0; i < count; i++)
-		if (write_figure(page, figures[i], results))
+		if (figures[i]->heading && write_figure(page, figures[i], results))
 			return -1;
 	write_commands(page, info, caches);
 	fputs("</main>\n</body>\n</html>\n", page);

@@ -6,6 +6,7 @@
  * Sky's hints and, as a bound, with the truth. All of them are simulated in
  * one reading of the trace.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "capture/event.h"
@@ -14,6 +15,9 @@
 #include "sim/cache_sim.h"
 #include "sim/classify.h"
 #include "sim/lifetimes.h"
+
+#define POLICIES_MAX 64
+#define NAME_ROOM    96
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -62,10 +66,49 @@ json_t *results_lifetimes(struct results *results)
 	return results->lifetimes;
 }
 
+/* Every policy's name, then icache over each; made is for the names of these. Returns how many. */
+static size_t name_policies(const char **names, char (*made)[NAME_ROOM])
+{
+	const struct component *list[POLICIES_MAX];
+	size_t count = component_collect("cache", list, POLICIES_MAX), n = 0, policies;
+
+	for (size_t i = 0; i < count; i++)
+		if (!list[i]->choice)
+			names[n++] = list[i]->name;
+	policies = n;
+	for (size_t i = 0; i < policies; i++) {
+		snprintf(made[i], sizeof(made[i]), "icache:base=%s", names[i]);
+		names[n++] = made[i];
+	}
+	return n;
+}
+
+json_t *results_policies(struct results *results)
+{
+	static const char *const sizes[] = {"1%", "5%", "20%"};
+	static const char *const hints[] = {HINTS_NONE, "flags", "sequential", "sky", "truth"};
+	char made[POLICIES_MAX][NAME_ROOM];
+	const char *caches[2 * POLICIES_MAX];
+	const struct cache_sim_options options = {
+		.caches = caches,
+		.cache_count = name_policies(caches, made),
+		.sizes = sizes,
+		.size_count = COUNT_OF(sizes),
+		.hints = hints,
+		.hint_count = COUNT_OF(hints),
+		.granularity = GRANULARITY_4K,
+	};
+
+	if (!results->policies)
+		results->policies = cache_simulate(results->path, &options);
+	return results->policies;
+}
+
 void results_free(struct results *results)
 {
 	json_decref(results->lifetimes);
 	json_decref(results->info);
+	json_decref(results->policies);
 	json_decref(results->classes);
 	json_decref(results->caches);
 }

@@ -14,6 +14,8 @@
 #include "models/device/device_model.h"
 #include "sim/cache_options.h"
 #include "sim_table.h"
+#include "plot.h"
+#include "side_by_side.h"
 
 enum {
 	OPTION_DEVICE = CACHE_OPTIONS_KEYS,
@@ -21,12 +23,19 @@ enum {
 	OPTION_LARGEST,
 	OPTION_WINDOW,
 	OPTION_BY,
+	OPTION_SIDE_BY_SIDE,
+	OPTION_PLOT,
 };
+
+#define MEASURES_MAX 8
 
 struct arguments {
 	struct cache_options cache;
 	struct cache_sim_options options;
 	bool by_class; /* in the table; the object always has it */
+	const struct measure *measures[MEASURES_MAX];
+	size_t measure_count;
+	const char *picture;
 };
 
 static int find_name(const char *const *names, const char *name)
@@ -122,6 +131,27 @@ static void add_breakdowns(struct arguments *a, const char *names, struct argp_s
 	}
 }
 
+static void add_measure(struct arguments *a, const char *name, const struct argp_state *state)
+{
+	const struct measure *measure = measure_find(name);
+
+	if (!measure)
+		argp_error(state,
+			   "\"%s\" can't stand side by side: it is hits, reads, writes or time",
+			   name);
+	if (a->measure_count == MEASURES_MAX)
+		argp_error(state, "no more than %d tables side by side", MEASURES_MAX);
+	a->measures[a->measure_count++] = measure;
+}
+
+static bool needs_device(const struct arguments *a)
+{
+	for (size_t i = 0; i < a->measure_count; i++)
+		if (a->measures[i] == measure_find("time"))
+			return !a->options.device;
+	return false;
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -148,9 +178,19 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_BY:
 		add_breakdowns(a, argument, state);
 		return 0;
+	case OPTION_SIDE_BY_SIDE:
+		add_measure(a, argument, state);
+		return 0;
+	case OPTION_PLOT:
+		if (figure_format(argument) < 0)
+			argp_error(state, "%s ends neither in .svg nor in .png", argument);
+		a->picture = argument;
+		return 0;
 	case ARGP_KEY_END:
 		if (!a->options.size_count)
 			argp_error(state, "how large should the cache be? Say --size N");
+		if (needs_device(a))
+			argp_error(state, "of which device the time? Say --device, as in hdd");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -173,6 +213,12 @@ static const struct argp_option options[] = {
 	 "show results apart, too: by class, as the hints say; by truth, the true class whatever "
 	 "they say; by size of the file; by disk",
 	 0},
+	{"side-by-side", OPTION_SIDE_BY_SIDE, "WHAT", 0,
+	 "show in percent, a line a policy, what rules and hints make of it: hits, reads or writes "
+	 "(those among them), or time, that of the device which is saved (may be repeated)",
+	 0},
+	{"plot", OPTION_PLOT, "FILE", 0,
+	 "draw the first of these, too (default: reads): FILE.svg or FILE.png", 0},
 	{0},
 };
 
@@ -191,6 +237,44 @@ static const struct argp argp = {
 	       "--hints sky --hints truth",
 };
 
+static int print_side_by_side(const json_t *json, const struct measure *measure)
+{
+	struct side_by_side grid;
+	int rc = side_by_side_init(&grid, json, measure);
+
+	if (!rc)
+		side_by_side_print(&grid);
+	side_by_side_fini(&grid);
+	return rc;
+}
+
+static int print(const json_t *json, const struct arguments *a)
+{
+	if (!a->measure_count) {
+		sim_table_print(json, a->by_class);
+		return 0;
+	}
+	sim_table_head(json);
+	for (size_t i = 0; i < a->measure_count; i++) {
+		if (i)
+			printf("\n");
+		if (print_side_by_side(json, a->measures[i]))
+			return -1;
+	}
+	return 0;
+}
+
+/* The picture first: a table without it would look like success. */
+static int draw_and_print(json_t *json, const struct arguments *a)
+{
+	struct results results = {
+		.path = a->cache.trace, .policies = json, .measure = a->measures[0]};
+
+	if (a->picture && figure_save(&policies_figure, &results, a->picture))
+		return -1;
+	return a->cache.json ? 0 : print(json, a);
+}
+
 static int run_sim(int argc, char **argv)
 {
 	struct arguments a = {0};
@@ -200,9 +284,12 @@ static int run_sim(int argc, char **argv)
 	cache_options_init(&a.cache, &a.options);
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	json = cache_simulate(a.cache.trace, &a.options);
+	if (json && draw_and_print(json, &a)) {
+		json_decref(json);
+		json = NULL;
+	}
 	if (!json || a.cache.json)
 		return command_result(json, true, NULL);
-	sim_table_print(json, a.by_class);
 	json_decref(json);
 	return command_finish();
 }

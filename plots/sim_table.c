@@ -163,6 +163,17 @@ static int widest_label(const json_t *results, bool with_classes)
 	return width;
 }
 
+void sim_table_head(const json_t *json)
+{
+	printf("%s: %" JSON_INTEGER_FORMAT " requests, %" JSON_INTEGER_FORMAT
+	       " references to %" JSON_INTEGER_FORMAT " distinct blocks (%s)\n\n",
+	       json_string_value(json_object_get(json, "trace")),
+	       json_integer_value(json_object_get(json, "requests")),
+	       json_integer_value(json_object_get(json, "references")),
+	       json_integer_value(json_object_get(json, "distinct_blocks")),
+	       json_string_value(json_object_get(json, "granularity")));
+}
+
 void sim_table_print(const json_t *json, bool with_classes)
 {
 	const json_t *results = json_object_get(json, "results"), *result;
@@ -175,13 +186,7 @@ void sim_table_print(const json_t *json, bool with_classes)
 	size_t i;
 
 	w.cache = label > w.cache ? label : w.cache;
-	printf("%s: %" JSON_INTEGER_FORMAT " requests, %" JSON_INTEGER_FORMAT
-	       " references to %" JSON_INTEGER_FORMAT " distinct blocks (%s)\n\n",
-	       json_string_value(json_object_get(json, "trace")),
-	       json_integer_value(json_object_get(json, "requests")),
-	       json_integer_value(json_object_get(json, "references")),
-	       json_integer_value(json_object_get(json, "distinct_blocks")),
-	       json_string_value(json_object_get(json, "granularity")));
+	sim_table_head(json);
 	printf("%-*s  %-*s  %*s%*s%14s%14s%12s%10s%10s%10s", w.cache, "cache", w.hints, "hints",
 	       w.size, "size", BLOCKS_WIDTH, "blocks", "hits", "misses", "miss ratio", "reads",
 	       "writes", "metadata");

@@ -9,7 +9,10 @@
 
 #include <jansson.h>
 
-/* A line a result, followed by the parts that it has: by true class, file size, disk. */
+/* What the trace is. */
+void sim_table_head(const json_t *json);
+
+/* That, and a line a result, followed by the parts that it has: by true class, file size, disk. */
 void sim_table_print(const json_t *json, bool with_classes);
 
 #endif

@@ -30,12 +30,14 @@ static struct request_source *open_requests(const struct cache_pass *p)
 			   : trace_requests(p->path, p->crew);
 }
 
-/* Until take() returns something else than 0, which is then returned; -1 on failure. */
-static int for_each_batch(struct cache_pass *p, uint32_t kinds, const char *label,
+/*
+ * Until take() returns something else than 0, which is then returned; -1 on failure, also if
+ * the source is NULL. Closes it.
+ */
+static int for_each_batch(struct cache_pass *p, struct source *source, const char *label,
 			  int (*take)(struct cache_pass *, const struct event *, size_t))
 {
 	struct event events[BATCH_EVENTS];
-	struct source *source = open_events(p, kinds);
 	ssize_t count;
 	int rc = 0;
 
@@ -55,9 +57,10 @@ static int for_each_batch(struct cache_pass *p, uint32_t kinds, const char *labe
 	return count < 0 ? -1 : rc;
 }
 
-static int for_each_request(struct cache_pass *p, struct cache_input *in, const char *label)
+/* As for_each_batch(). */
+static int for_each_request(struct cache_pass *p, struct request_source *source,
+			    struct cache_input *in, const char *label)
 {
-	struct request_source *source = open_requests(p);
 	const struct request *requests;
 	ssize_t count;
 	int rc = 0;
@@ -115,7 +118,7 @@ static const char *choose_hints(struct cache_pass *p)
 	int rc = p->importer ? PROBE_ENDED : PROBE_FOUND;
 
 	if (!p->importer && strcmp(p->path, "-"))
-		rc = for_each_batch(p, kinds, "looking for evidence", probe_batch);
+		rc = for_each_batch(p, open_events(p, kinds), "looking for evidence", probe_batch);
 	if (rc < 0)
 		return NULL;
 	return rc == PROBE_FOUND ? "sky" : HINTS_NONE;
@@ -165,6 +168,8 @@ int cache_pass_open(struct cache_pass *p, const char *path, const struct cache_s
 void cache_pass_close(struct cache_pass *p)
 {
 	cache_input_fini(&p->input);
+	source_close(p->source);
+	request_close(p->requests);
 	crew_free(p->crew);
 }
 
@@ -176,20 +181,38 @@ int cache_pass_survey(struct cache_pass *p)
 		return fail("sizes in %%, the hints truth, results by it, policies that know the future "
 			    "and curves of others than lru need the trace twice; standard input can "
 			    "be read once: `sky convert` makes a file of it");
-	return kinds ? for_each_batch(p, kinds, "looking ahead", survey_events) : 0;
+	return kinds ? for_each_batch(p, open_events(p, kinds), "looking ahead", survey_events)
+		     : 0;
 }
 
 int cache_pass_references(struct cache_pass *p, struct cache_input *in, const char *label)
 {
-	return for_each_request(p, in, label) || cache_input_finish(in) ? -1 : 0;
+	return for_each_request(p, open_requests(p), in, label) || cache_input_finish(in) ? -1 : 0;
+}
+
+int cache_pass_begin(struct cache_pass *p)
+{
+	if (cache_input_is_plain(&p->input))
+		p->requests = open_requests(p);
+	else
+		p->source = open_events(p, cache_input_kinds(&p->input));
+	return p->requests || p->source ? 0 : -1;
 }
 
 int cache_pass_run(struct cache_pass *p, const char *label)
 {
-	int rc = cache_input_is_plain(&p->input)
-			 ? for_each_request(p, &p->input, label)
-			 : for_each_batch(p, cache_input_kinds(&p->input), label, take_batch);
+	struct request_source *requests;
+	struct source *source;
+	int rc;
 
+	if (!p->requests && !p->source && cache_pass_begin(p))
+		return -1;
+	requests = p->requests;
+	source = p->source;
+	p->requests = NULL;
+	p->source = NULL;
+	rc = requests ? for_each_request(p, requests, &p->input, label)
+		      : for_each_batch(p, source, label, take_batch);
 	return rc || cache_input_finish(&p->input) ? -1 : 0;
 }
 

@@ -23,6 +23,8 @@ struct cache_pass {
 	struct memory_limit memory;
 	struct cache_input input; /* a mode each of the hints that are simulated */
 	uint64_t probed;	  /* events that were searched for evidence */
+	struct source *source;	  /* opened for the pass that feeds input, one of both */
+	struct request_source *requests;
 };
 
 /*
@@ -45,7 +47,14 @@ int cache_pass_survey(struct cache_pass *pass);
  */
 int cache_pass_references(struct cache_pass *pass, struct cache_input *in, const char *label);
 
-/* The pass that feeds pass->input, to its end. */
+/*
+ * Opens the trace for the pass that feeds pass->input; who makes many caches before that pass
+ * calls it before them. An archive is looked at in a process of its own, and a copy of
+ * one with that much address space might be refused.
+ */
+int cache_pass_begin(struct cache_pass *pass);
+
+/* That pass, to its end; begins it if nobody has. */
 int cache_pass_run(struct cache_pass *pass, const char *label);
 
 /* The first mode whose hints come later than their requests (Sky's), or NULL. */

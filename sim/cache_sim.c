@@ -168,6 +168,8 @@ static int prepare(struct simulation *s, const char *path)
 		return -1;
 	if (make_census(s))
 		return -1;
+	if (cache_pass_begin(&s->pass))
+		return -1;
 	s->run_count = o->cache_count * o->size_count;
 	for (size_t mode = 0; mode < s->pass.input.mode_count; mode++)
 		if (make_runs(s, mode))
