@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,30 +8,111 @@
 #include "common/error.h"
 #include "mapped_file.h"
 
-int mapped_file_open(struct mapped_file *file, const char *path)
+/* Of a page, which is never smaller. */
+#define STEP_BYTES 4096
+
+/* A program reads one file at a time, or the same in two passes. */
+#define MAPPED_MAX 16
+
+static _Atomic(struct mapped_file *) mapped[MAPPED_MAX];
+
+static struct mapped_file *file_at(const uint8_t *at)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < MAPPED_MAX; i++) {
+		struct mapped_file *file = atomic_load(&mapped[i]);
+
+		if (file && at >= file->at && at < file->at + file->bytes)
+			return file;
+	}
+	return NULL;
+}
+
+/* Zeros from here to the end; what is no file of ours ends the program as it would have. */
+static void replace_lost(int signal_number, siginfo_t *info, void *context)
+{
+	struct mapped_file *file = file_at(info->si_addr);
+	uintptr_t from = (uintptr_t)info->si_addr & -(uintptr_t)sysconf(_SC_PAGESIZE);
+
+	if (file && mmap((void *)from, (uintptr_t)file->at + file->bytes - from, PROT_READ,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+		file->cut = 1;
+	else
+		signal(signal_number, SIG_DFL);
+}
+
+static int watch(struct mapped_file *file)
+{
+	const struct sigaction action = {
+		.sa_sigaction = replace_lost,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	for (size_t i = 0; i < MAPPED_MAX; i++) {
+		struct mapped_file *none = NULL;
+
+		if (!atomic_compare_exchange_strong(&mapped[i], &none, file))
+			continue;
+		return sigaction(SIGBUS, &action, NULL)
+			       ? fail_errno(errno, "cannot watch %s", file->path)
+			       : 0;
+	}
+	return fail("%s is one more file than the %d that can be mapped", file->path, MAPPED_MAX);
+}
+
+static int map(struct mapped_file *file)
+{
 	struct stat st;
 	void *at;
 
-	if (fd < 0 || fstat(fd, &st)) {
-		fail_errno(errno, "cannot open %s", path);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	at = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
+	if (fstat(file->fd, &st))
+		return fail_errno(errno, "cannot open %s", file->path);
+	at = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, file->fd, 0);
 	if (at == MAP_FAILED)
-		return fail_errno(errno, "cannot map %s", path);
+		return fail_errno(errno, "cannot map %s", file->path);
 	madvise(at, st.st_size, MADV_SEQUENTIAL);
-	*file = (struct mapped_file){at, st.st_size};
-	return 0;
+	file->at = at;
+	file->bytes = st.st_size;
+	return watch(file);
+}
+
+int mapped_file_open(struct mapped_file *file, const char *path)
+{
+	*file = (struct mapped_file){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+	if (file->fd < 0)
+		return fail_errno(errno, "cannot open %s", path);
+	if (!map(file))
+		return 0;
+	mapped_file_close(file);
+	return -1;
 }
 
 void mapped_file_close(struct mapped_file *file)
 {
+	for (size_t i = 0; i < MAPPED_MAX; i++) {
+		struct mapped_file *same = file;
+
+		atomic_compare_exchange_strong(&mapped[i], &same, NULL);
+	}
 	if (file->at)
 		munmap((void *)file->at, file->bytes);
+	if (file->path && file->fd >= 0)
+		close(file->fd);
 	*file = (struct mapped_file){0};
+}
+
+/* The end of a file that was cut may lie within a page, whose rest then reads as zeros. */
+int mapped_file_need(struct mapped_file *file, size_t from, size_t bytes)
+{
+	const volatile uint8_t *at = file->at;
+	struct stat st;
+
+	for (size_t i = from; i < from + bytes; i += STEP_BYTES)
+		at[i];
+	if (fstat(file->fd, &st))
+		return fail_errno(errno, "cannot look at %s", file->path);
+	if ((size_t)st.st_size >= file->bytes && !file->cut)
+		return 0;
+	return fail("%s was cut while it was read, or its disk can't read it any more: get the "
+		    "whole file again",
+		    file->path);
 }

@@ -2,23 +2,34 @@
 /*
  * A file's bytes where they lie, for readers of records of a fixed size.
  *
- * A file must not be cut while it is mapped: the kernel then ends the program.
+ * Who touches what a file no longer has gets SIGBUS. Where that is a file mapped here, zeros take
+ * the place of what is gone, and the reader is told when it asks for the next bytes.
  */
 #ifndef SKY_MAPPED_FILE_H
 #define SKY_MAPPED_FILE_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct mapped_file {
 	const uint8_t *at;
 	size_t bytes;
+	const char *path; /* the caller's */
+	int fd;
+	volatile sig_atomic_t cut; /* something was gone when it was touched */
 };
 
-/* A regular file that is not empty. 0, or -1 after saying what is wrong. */
+/*
+ * A regular file that is not empty; neither the struct nor the path may move until it is
+ * closed. 0, or -1 after saying what is wrong.
+ */
 int mapped_file_open(struct mapped_file *file, const char *path);
 
-/* Harmless if it isn't open. */
+/* Harmless if it isn't open, but zeroed. */
 void mapped_file_close(struct mapped_file *file);
+
+/* Is the file still as long as it was, and are these bytes there? 0, or -1 after saying it. */
+int mapped_file_need(struct mapped_file *file, size_t from, size_t bytes);
 
 #endif

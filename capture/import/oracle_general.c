@@ -103,6 +103,17 @@ static int decode(struct oracle *o, const uint8_t *record, struct request *reque
 	return bytes != 0;
 }
 
+/* Of a file that is mapped: are the records there that are read next? */
+static int need_records(struct oracle *o)
+{
+	uint64_t left = o->source.count - o->record;
+
+	if (o->packed)
+		return 0;
+	return mapped_file_need(&o->file, o->record * RECORD_BYTES,
+				(left < READ_REQUESTS ? left : READ_REQUESTS) * RECORD_BYTES);
+}
+
 static ssize_t oracle_requests_read(struct request_source *source, const struct request **requests)
 {
 	struct oracle *o = container_of(source, struct oracle, source);
@@ -110,6 +121,8 @@ static ssize_t oracle_requests_read(struct request_source *source, const struct 
 	size_t n = 0;
 	int rc = 1;
 
+	if (need_records(o))
+		return -1;
 	for (; n < READ_REQUESTS && (rc = next_record(o, &record)) > 0; o->record++) {
 		rc = decode(o, record, &o->request[n]);
 		if (rc < 0)

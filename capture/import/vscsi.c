@@ -390,10 +390,13 @@ struct vscsi_requests {
 static ssize_t vscsi_requests_read(struct request_source *source, const struct request **requests)
 {
 	struct vscsi_requests *r = container_of(source, struct vscsi_requests, source);
-	uint64_t records = source->count;
+	uint64_t records = source->count, left = records - r->v.record;
 	struct command command = {0};
 	size_t n = 0;
 
+	if (mapped_file_need(&r->file, r->v.record * r->v.layout->bytes,
+			     (left < READ_REQUESTS ? left : READ_REQUESTS) * r->v.layout->bytes))
+		return -1;
 	while (n < READ_REQUESTS && r->v.record < records) {
 		int rc = decode(&r->v, r->file.at + r->v.record++ * r->v.layout->bytes, &command);
 

@@ -142,3 +142,42 @@ refuses "results by something else" 2 "class, truth, size or disk" "$SKY" sim "$
 "$SKY" dump "$demo" >"$T/demo.events"
 refuses "the truth of a pipe" 1 "twice" "$SKY" sim - --size 10 --by truth <"$T/demo.events"
 equal "disks of a pipe" "$("$SKY" sim - --size 10 --by disk --hints none --json <"$T/demo.events" | jq -c '[.results[0].by_disk[].disk]')" "[0]"
+
+# Side by side.
+all=("$demo" --cache all --cache icache:base=all --size 5% --hints none --hints sky --hints truth --device hdd)
+"$SKY" sim "${all[@]}" --side-by-side reads --side-by-side time --plot "$T/policies.svg" >"$T/grid"
+equal "a line a policy and table" "$(grep -Ec '^[a-z0-9-]+ +-?[0-9.]+ +-?[0-9.]+ +-?[0-9.]+ +-?[0-9.]+$' "$T/grid")" $((2 * (policies - 4)))
+read -r _ alone _ sky _ < <(grep '^lru ' "$T/grid")
+holds "they are the results' own" "$alone == $(results '(100 * (1 - .reads.miss_ratio) * 100 | round) / 100' "$demo" --cache lru --size 5% --hints none | tr -d '[]')"
+holds "classes help lru" "$sky > 10 * $alone"
+check "the picture has every policy" bash -c "for p in \$('$SKY' sim ${all[*]} --json | jq -r '.results[].cache' | grep -v : | sort -u); do grep -q \">\$p<\" '$T/policies.svg' || exit 1; done"
+"$SKY" sim "${all[@]}" --plot "$T/again.svg" >"$T/out"
+check "reads are drawn by themselves, alike each time" cmp "$T/policies.svg" "$T/again.svg"
+check "above the usual table" grep -q "^cache  *hints" "$T/out"
+refuses "the device's time of none" 2 "Say --device" "$SKY" sim "$demo" --size 9 --side-by-side time
+refuses "what can't stand side by side" 2 "hits, reads, writes or time" "$SKY" sim "$demo" --size 9 --side-by-side weather
+refuses "no picture" 2 "neither in .svg" "$SKY" sim "$demo" --size 9 --plot x.gif
+"$SKY" sim "${csv[@]}" --side-by-side reads --hints sky --plot "$T/none.svg" >"$T/out" 2>"$T/err"
+[ $? = 1 ] && [ ! -e "$T/none.svg" ] && ok "nothing to draw: $(cat "$T/err")" || not_ok "nothing to draw" "$(cat "$T/err")"
+
+# A file that is cut while it is simulated where it lies: stopped as soon as it is mapped, then cut.
+python3 - "$T" <<'PYTHON'
+import struct, sys
+record = b"".join(struct.pack("<IIIHHQQ", i, 4096, 1, 0x28, 0x100, 8 * (i * 7919 % 50000), i) for i in range(50000))
+with open(sys.argv[1] + "/long.vscsi", "wb") as f:
+    for _ in range(60):
+        f.write(record)
+PYTHON
+"$SKY" sim "$T/long.vscsi" --format vscsi --cache belady --cache all --size 1000 >"$T/out" 2>"$T/err" &
+sky=$!
+until grep -q long.vscsi "/proc/$sky/maps" 2>/dev/null || ! kill -0 $sky 2>/dev/null; do :; done
+kill -STOP $sky
+truncate -s 1000000 "$T/long.vscsi"
+kill -CONT $sky
+wait $sky
+status=$?
+if [ $status = 1 ] && [ ! -s "$T/out" ] && grep -q "was cut while it was read" "$T/err"; then
+	ok "a file that is cut meanwhile: $(cut -d: -f2- "$T/err")"
+else
+	not_ok "a file that is cut meanwhile" "status $status: $(cat "$T/err")"
+fi
