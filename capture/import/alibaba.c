@@ -10,6 +10,8 @@
 #include "fields.h"
 #include "foreign.h"
 
+#define DATE_DIGITS 16 /* in us, since 2001 */
+
 static const char *alibaba_parse(const char *at, const char *end, struct foreign_record *r,
 				 struct foreign_name *disk)
 {
@@ -30,6 +32,14 @@ static const char *alibaba_parse(const char *at, const char *end, struct foreign
 	return NULL;
 }
 
+/* A date: a number of so many digits has no more of them before the year 2286. */
+static bool alibaba_is_whole(const struct foreign *f, const char *at, const char *end)
+{
+	const char *comma = memrchr(at, ',', end - at);
+
+	return comma && end - comma - 1 == DATE_DIGITS;
+}
+
 static const struct foreign_format alibaba_format = {
 	.name = "alibaba",
 	.layout = "device_id,opcode,offset,length,timestamp",
@@ -38,6 +48,7 @@ static const struct foreign_format alibaba_format = {
 	.unit_bytes = 1,
 	.header = "device_id,opcode,",
 	.parse = alibaba_parse,
+	.is_whole = alibaba_is_whole,
 };
 
 IMPORTER(alibaba){

@@ -181,6 +181,14 @@ static const char *blkparse_line(struct foreign *f, const char *at, const char *
 	return NULL;
 }
 
+/* The process, or the error, ends it; of the summary nothing is read. */
+static bool blkparse_is_whole(const struct foreign *f, const char *at, const char *end)
+{
+	const struct blkparse *blkparse = foreign_state(f);
+
+	return blkparse->ended || end[-1] == ']';
+}
+
 /* The pass that finds out which disks issue requests; what is wrong is said by the other one. */
 static int find_issuers(struct foreign *f, struct byte_reader *reader)
 {
@@ -190,7 +198,7 @@ static int find_issuers(struct foreign *f, struct byte_reader *reader)
 	uint32_t disk;
 	int rc;
 
-	while ((rc = byte_reader_line(reader, &at, &end)) > 0 && !begins_summary(at, end))
+	while ((rc = byte_reader_any_line(reader, &at, &end)) > 0 && !begins_summary(at, end))
 		if (!parse(at, end, &line) && line.action == 'D' &&
 		    !foreign_disk(f, line.device, line.device_end, &disk))
 			issuers_add(&blkparse->issuers, disk);
@@ -224,6 +232,7 @@ static const struct foreign_format blkparse_format = {
 	.state_bytes = sizeof(struct blkparse),
 	.begin = blkparse_begin,
 	.line = blkparse_line,
+	.is_whole = blkparse_is_whole,
 };
 
 IMPORTER(blkparse){

@@ -84,11 +84,11 @@ static int fill(struct byte_reader *reader, size_t bytes)
 	return 0;
 }
 
-static int line_without_end(const struct byte_reader *reader)
+int byte_reader_cut(const struct byte_reader *reader)
 {
 	return fail("%s is cut: nothing ends its last line, which is line %llu; get the whole file "
 		    "again, or add a newline if it is whole",
-		    reader->input->path, (unsigned long long)reader->taken + 1);
+		    reader->input->path, (unsigned long long)reader->taken);
 }
 
 /* *newline is NULL where no line of a possible length ends; -1 after saying what is wrong. */
@@ -107,7 +107,7 @@ static int find_newline(struct byte_reader *reader, const char **newline)
 	}
 }
 
-int byte_reader_line(struct byte_reader *reader, const char **at, const char **end)
+int byte_reader_any_line(struct byte_reader *reader, const char **at, const char **end)
 {
 	const char *newline;
 
@@ -116,13 +116,22 @@ int byte_reader_line(struct byte_reader *reader, const char **at, const char **e
 	if ((newline ? newline : reader->end) - reader->at > READER_PIECE_MAX)
 		return fail("%s: line %llu is longer than any of a trace; is it a text?",
 			    reader->input->path, (unsigned long long)reader->taken + 1);
-	if (!newline)
-		return reader->at == reader->end ? 0 : line_without_end(reader);
+	if (!newline && reader->at == reader->end)
+		return 0;
+	reader->unended = !newline;
 	*at = reader->at;
-	*end = newline > reader->at && newline[-1] == '\r' ? newline - 1 : newline;
-	reader->at = newline + 1;
+	*end = newline ? newline : reader->end;
+	reader->at = *end + !reader->unended;
+	*end -= *end > *at && (*end)[-1] == '\r';
 	reader->taken++;
 	return 1;
+}
+
+int byte_reader_line(struct byte_reader *reader, const char **at, const char **end)
+{
+	int rc = byte_reader_any_line(reader, at, end);
+
+	return rc > 0 && reader->unended ? byte_reader_cut(reader) : rc;
 }
 
 int byte_reader_take(struct byte_reader *reader, size_t bytes, const uint8_t **at)

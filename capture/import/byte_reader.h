@@ -20,6 +20,7 @@ struct byte_reader {
 	uint64_t taken;	      /* lines or records so far */
 	uint64_t total_bytes; /* of the file as it lies */
 	bool packed;
+	bool unended; /* nothing ends the line that byte_reader_any_line() gave last */
 	struct byte_reader_input *input;
 };
 
@@ -35,6 +36,15 @@ void byte_reader_close(struct byte_reader *reader);
  * that nothing ends, because the file may be cut there.
  */
 int byte_reader_line(struct byte_reader *reader, const char **at, const char **end);
+
+/*
+ * The same, but also a line at the end that nothing ends: `unended` tells. Whether it is whole
+ * the caller has to know.
+ */
+int byte_reader_any_line(struct byte_reader *reader, const char **at, const char **end);
+
+/* Says that the line taken last, which nothing ends, may be cut; returns -1. */
+int byte_reader_cut(const struct byte_reader *reader);
 
 /*
  * Points *at to a record of so many bytes (up to READER_PIECE_MAX), valid until

@@ -359,6 +359,15 @@ static const char *csv_line(struct foreign *f, const char *at, const char *end,
 		       : NULL;
 }
 
+/* Where the last column is a single digit, or isn't used. */
+static bool csv_is_whole(const struct foreign *f, const char *at, const char *end)
+{
+	const struct csv *csv = foreign_state(f);
+	unsigned int last = csv->column[csv->count - 1].role;
+
+	return last == ROLE_READ || last == ROLE_WRITE || last == ROLE_NONE;
+}
+
 static bool csv_recognise(const void *first, size_t bytes)
 {
 	const char *at = first, *head_end = at + bytes, *end;
@@ -384,6 +393,7 @@ static const struct foreign_format csv_format = {
 	.state_bytes = sizeof(struct csv),
 	.begin = csv_begin,
 	.line = csv_line,
+	.is_whole = csv_is_whole,
 };
 
 IMPORTER(csv){

@@ -10,12 +10,16 @@
  * there completions. Traps: a process's name may have blanks; a day's files
  * begin at that day's uptime.
  */
+#include <stdio.h>
+
 #include "fields.h"
 #include "foreign.h"
 
 #define WORDS_MAX  32
 #define WORDS_MIN  8 /* without the checksums, and with a name of one word */
 #define MD5_DIGITS 32
+
+static const char no_disk[] = "has no major and minor number of a disk";
 
 struct word {
 	const char *at, *end;
@@ -50,9 +54,21 @@ static size_t split(const char *at, const char *end, struct word words[WORDS_MAX
 	return n;
 }
 
-/* The record but for its disk, whose numbers are the words *device; NULL, or what is wrong. */
-static const char *parse(const char *at, const char *end, struct foreign_record *r,
-			 struct word device[2])
+/* "6,0" of two words; NULL, or what is wrong. */
+static const char *name_disk(const struct word *major, const struct word *minor,
+			     struct foreign_name *disk)
+{
+	int length =
+		snprintf(disk->made, sizeof(disk->made), "%.*s,%.*s", (int)(major->end - major->at),
+			 major->at, (int)(minor->end - minor->at), minor->at);
+
+	disk->at = disk->made;
+	disk->end = disk->made + length;
+	return length < (int)sizeof(disk->made) ? NULL : no_disk;
+}
+
+static const char *fiu_parse(const char *at, const char *end, struct foreign_record *r,
+			     struct foreign_name *disk)
 {
 	struct word words[WORDS_MAX], *last;
 	size_t n = split(at, end, words);
@@ -69,41 +85,19 @@ static const char *parse(const char *at, const char *end, struct foreign_record 
 	if (last[-2].end - last[-2].at != 1 || (*last[-2].at != 'R' && *last[-2].at != 'W'))
 		return "has neither R nor W behind its size";
 	if (!number_of(&last[-1], &number) || !number_of(&last[0], &number))
-		return "has no major and minor number of a disk";
+		return no_disk;
 	r->pid = pid;
 	r->op = *last[-2].at == 'R' ? BLOCK_READ : BLOCK_WRITE;
-	device[0] = last[-1];
-	device[1] = last[0];
-	return NULL;
+	return name_disk(&last[-1], &last[0], disk);
 }
 
-static const char *fiu_line(struct foreign *f, const char *at, const char *end,
-			    struct foreign_record *r)
+/* By its MD5s: what ends within one is wrong. */
+static bool fiu_is_whole(const struct foreign *f, const char *at, const char *end)
 {
-	struct word device[2];
-	const char *wrong = parse(at, end, r, device);
-	size_t major, minor;
-	char name[48];
+	struct word words[WORDS_MAX];
+	size_t n = split(at, end, words);
 
-	if (wrong)
-		return wrong;
-	major = device[0].end - device[0].at;
-	minor = device[1].end - device[1].at;
-	if (major + minor + 1 > sizeof(name))
-		return "has no major and minor number of a disk";
-	memcpy(name, device[0].at, major);
-	name[major] = ',';
-	memcpy(name + major + 1, device[1].at, minor);
-	return foreign_disk(f, name, name + major + 1 + minor, &r->disk);
-}
-
-static bool fiu_recognise(const void *first, size_t bytes)
-{
-	struct foreign_record record;
-	struct word device[2];
-	const char *at, *end;
-
-	return foreign_first_line(first, bytes, &at, &end) && !parse(at, end, &record, device);
+	return n && are_md5s(&words[n - 1]);
 }
 
 static const struct foreign_format fiu_format = {
@@ -111,7 +105,8 @@ static const struct foreign_format fiu_format = {
 	.layout = "time pid process lba size R|W major minor [md5]",
 	.units = "addresses and sizes in sectors of 512 bytes, times in ns",
 	.unit_bytes = SECTOR_BYTES,
-	.line = fiu_line,
+	.parse = fiu_parse,
+	.is_whole = fiu_is_whole,
 };
 
 IMPORTER(fiu){
@@ -123,6 +118,5 @@ IMPORTER(fiu){
 			.source = "R. Koller, R. Rangaswami, I/O deduplication: utilizing content "
 				  "similarity to improve I/O performance, FAST 2010",
 		},
-	.recognise = fiu_recognise,
 	.format = &fiu_format,
 };

@@ -79,7 +79,7 @@ struct foreign {
 	struct request *request; /* where requests alone are asked for */
 };
 
-void *foreign_state(struct foreign *f)
+void *foreign_state(const struct foreign *f)
 {
 	return f->state;
 }
@@ -253,23 +253,36 @@ static const char *decode_line(struct foreign *f, const char *at, const char *en
 	return wrong ? wrong : foreign_disk(f, disk.at, disk.end, &r->disk);
 }
 
+static bool is_wrong(const char *what)
+{
+	return what && what != foreign_skipped && what != foreign_nothing;
+}
+
+/* Whoever packed a file had the whole of it, and its end was found. */
+static bool is_whole(const struct foreign *f, const char *at, const char *end)
+{
+	return f->reader->packed || (f->format->is_whole && f->format->is_whole(f, at, end));
+}
+
 static int read_line(struct foreign *f, struct foreign_record *r)
 {
 	const char *at, *end, *wrong;
 	int rc;
 
 	for (;;) {
-		rc = byte_reader_line(f->reader, &at, &end);
+		rc = byte_reader_any_line(f->reader, &at, &end);
 		if (rc <= 0)
 			return rc;
 		f->number = f->reader->taken;
 		*r = (struct foreign_record){.response_ns = RESPONSE_UNKNOWN};
 		wrong = decode_line(f, at, end, r);
+		if (f->reader->unended && (is_wrong(wrong) || !is_whole(f, at, end)))
+			return byte_reader_cut(f->reader);
 		if (!wrong)
 			return 1;
 		if (wrong == foreign_skipped)
 			f->skipped++;
-		else if (wrong != foreign_nothing)
+		else if (is_wrong(wrong))
 			return fail("%s: line %" PRIu64 " %s", f->path, f->number, wrong);
 	}
 }

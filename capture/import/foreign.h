@@ -58,6 +58,7 @@ struct foreign;
 /* Where the name of a disk stands in a line. */
 struct foreign_name {
 	const char *at, *end;
+	char made[48]; /* room for one that is put together */
 };
 
 struct foreign_format {
@@ -89,6 +90,11 @@ struct foreign_format {
 	 */
 	const char *(*line)(struct foreign *foreign, const char *at, const char *end,
 			    struct foreign_record *record);
+	/*
+	 * Can a line not have been cut, if nothing ends it? For formats whose last field shows
+	 * that; a number doesn't. May be NULL. Only asked where the line is right.
+	 */
+	bool (*is_whole)(const struct foreign *foreign, const char *at, const char *end);
 	/* Where records aren't lines: 1, 0 at the end, -1 after saying what is wrong. */
 	int (*next)(struct foreign *foreign, struct foreign_record *record);
 	/* Frees what the state holds; also after a begin() that failed. May be NULL. */
@@ -108,7 +114,7 @@ bool foreign_recognise(const struct foreign_format *format, const void *first, s
 
 /* For formats. */
 
-void *foreign_state(struct foreign *foreign);
+void *foreign_state(const struct foreign *foreign);
 const char *foreign_path(const struct foreign *foreign);
 const struct import_options *foreign_options(const struct foreign *foreign);
 struct byte_reader *foreign_reader(struct foreign *foreign);

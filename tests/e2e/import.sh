@@ -175,6 +175,19 @@ for format in alibaba msr tencent fiu blkparse fio csv; do
 	(cat "$T/t.$format"; echo "what is this") >"$T/odd"
 	fails "$format with an odd line" "line" "$SKY" import $format "$T/odd" -o "$T/wrong.h5"
 done
+for format in alibaba fiu blkparse; do
+	mkdir "$T/unended"
+	head -c -1 "$T/t.$format" >"$T/unended/t.$format"
+	"$SKY" import $format "$T/t.$format" -o "$T/plain.events"
+	"$SKY" import $format "$T/unended/t.$format" -o "$T/packed.events"
+	check "$format whose last line lacks only its newline" cmp "$T/plain.events" "$T/packed.events"
+	rm -r "$T/unended"
+done
+for format in msr tencent fio csv; do
+	head -c -1 "$T/t.$format" >"$T/cut"
+	fails "$format whose last number may be cut" "add a newline if it is whole" \
+		"$SKY" import $format "$T/cut" -o "$T/wrong.h5"
+done
 tar -C "$T" -czf "$T/one.tgz" t.tencent
 imports tencent one.tgz "1 1 0 0"
 tar -C "$T" -czf "$T/two.tgz" t.tencent t.fiu
@@ -199,7 +212,6 @@ real() {
 		return
 	fi
 	cp "$traces/$name" "$T/"
-	[ -z "$(tail -c 1 "$T/$name" | tr -d '\n\0')" ] || [ "$2" = blktrace ] || echo >>"$T/$name"
 	imports "$2" "$name" "${@:3}"
 }
 real fiu-homes-sample.1.blkparse fiu "0 1000 0 0"

@@ -376,6 +376,53 @@ Test(importers, a_file_cut_anywhere_is_refused_or_ends_with_a_whole_line)
 	}
 }
 
+/* What ends in a way that only a whole line does. */
+static const struct good unended[] = {
+	{"alibaba", NULL, "1,R,0,512,1577808144360767\n1,W,8192,512,1577808144360768\n", NULL},
+	{"fiu", NULL,
+	 "1 2 a 8 8 W 6 0 b5e9f4e5ab62a4fff5313a606b0ad4e3\n"
+	 "2 2 a 8 8 R 6 0 b5e9f4e5ab62a4fff5313a606b0ad4e3\n",
+	 NULL},
+	{"blkparse", NULL, "8,0 0 1 1.5 1 D R 8 + 8 [a b]\n8,0 0 2 1.6 1 C R 8 + 8 [0]\n", NULL},
+	{"csv", "time_ns,offset_sectors,length_sectors,read", "5 64 8 0\n6 64 8 1\n", NULL},
+	{"csv", NULL, "time_us,op,offset_bytes,length_bytes,pid,read_ahead\n5,R,0,512,3,x\n", NULL},
+};
+
+Test(importers, a_last_line_that_shows_its_end_is_whole)
+{
+	for (size_t i = 0; i < sizeof(unended) / sizeof(*unended); i++) {
+		const struct good *g = &unended[i];
+		const struct import_options options = {.columns = g->columns};
+		size_t bytes = strlen(g->text);
+		const char *words =
+			read_events(g->format, write_file("", g->text, bytes), &options);
+		char *whole;
+
+		cr_assert_not_null(words);
+		whole = strdup(words);
+		words = read_events(g->format, write_file("", g->text, bytes - 1), &options);
+		cr_assert_not_null(words, "%s: %s", g->format, g->text);
+		cr_expect_str_eq(words, whole);
+		free(whole);
+	}
+}
+
+Test(importers, cut_anywhere_else_it_is_refused)
+{
+	for (size_t i = 0; i < 3; i++) {
+		const struct good *g = &unended[i];
+
+		for (size_t cut = 1; cut < strlen(g->text) - 1; cut++) {
+			bool first_whole = strncmp(g->text + cut, "\n", 1) == 0;
+			const char *words =
+				read_events(g->format, write_file("", g->text, cut), NULL);
+
+			cr_expect_eq(words != NULL, first_whole || g->text[cut - 1] == '\n',
+				     "%s cut at %zu", g->format, cut);
+		}
+	}
+}
+
 Test(importers, a_line_without_end_takes_no_memory)
 {
 	size_t bytes = 8 << 20;
@@ -517,6 +564,22 @@ Test(importers, packed_files_are_read_and_cut_ones_refused)
 	cr_expect_null(read_events(g->format,
 				   write_packed(g->text, ARCHIVE_FILTER_ZSTD, true, 2, 0), NULL));
 	cr_expect_not_null(strstr(sentence_said(), "holds more than one file"));
+}
+
+Test(importers, the_last_line_of_a_packed_file_needs_no_newline)
+{
+	static const char text[] = "1538323200,8,8,0,17\n1538323200,8,8,0,17";
+	const char *words =
+		read_events("tencent", write_packed(text, ARCHIVE_FILTER_GZIP, false, 1, 0), NULL);
+
+	cr_expect_not_null(words);
+	cr_expect_null(read_events("tencent", write_file("", text, strlen(text)), NULL));
+	cr_expect_not_null(strstr(sentence_said(), "is cut: nothing ends its last line"));
+	cr_expect_null(read_events(
+		"tencent",
+		write_packed("1538323200,8,8,0,17\n1538323200,8", ARCHIVE_FILTER_GZIP, false, 1, 0),
+		NULL));
+	cr_expect_not_null(strstr(sentence_said(), "is cut: nothing ends its last line"));
 }
 
 Test(importers, objects_are_read_packed)
