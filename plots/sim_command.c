@@ -12,10 +12,10 @@
 #include "common/error.h"
 #include "common/size.h"
 #include "models/device/device_model.h"
-#include "sim/cache_options.h"
-#include "sim_table.h"
 #include "plot.h"
 #include "side_by_side.h"
+#include "sim/cache_options.h"
+#include "sim_table.h"
 
 enum {
 	OPTION_DEVICE = CACHE_OPTIONS_KEYS,
