@@ -132,8 +132,6 @@ static int hyperbolic_init(void *state, uint32_t capacity)
 
 static uint64_t hyperbolic_bytes(const void *state, uint32_t capacity)
 {
-	const struct hyperbolic *h = state;
-
 	return cache_slots_bytes_one_list(state, capacity) + row_bytes_values(capacity);
 }
 
