@@ -2,11 +2,13 @@
 /*
  * Block requests out of an archive.
  *
- *   this thread: stored chunks, raw -> crew: checked, decompressed, made
- *   requests -> this thread: handed out in order
+ *   this thread: stored chunks, raw -> crew: checked, decompressed to columns
+ *   -> this thread: made requests, a few at a time, and handed out in order
  *
  * The first rows of all columns' chunks are the same, so a part of the trace is
  * one chunk of each column that is needed. Several parts are under way at a time.
+ * Requests are made when they are asked for, since all of a part take more room than
+ * what is near a processor.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -25,6 +27,7 @@ enum { TIME, OP, DISK, SECTOR, SECTORS, COLUMNS };
 _Static_assert(sizeof(needed) / sizeof(*needed) == COLUMNS, "a name each");
 
 #define PARTS_MAX 16
+#define MADE_ROWS 1024 /* 32 KiB of requests */
 
 struct part {
 	struct crew_job job;
@@ -34,10 +37,8 @@ struct part {
 	size_t stored_bytes[COLUMNS];
 	uint32_t skipped[COLUMNS]; /* filters, as the file says */
 	char *column[COLUMNS];
-	struct request *requests;
-	const char *wrong; /* NULL, or what is, ... */
+	const char *wrong; /* NULL, or what is with the chunk of ... */
 	size_t wrong_column;
-	uint64_t wrong_row;
 	atomic_bool done;
 };
 
@@ -51,8 +52,9 @@ struct archive_requests {
 	uint64_t chunk;		/* rows of a part */
 	uint64_t started;	/* rows whose parts are under way, or done */
 	struct part part[PARTS_MAX];
-	unsigned int parts, next; /* of a ring; the one that is handed out next */
-	bool holds;		  /* the one before that is handed out */
+	unsigned int parts, next; /* of a ring; the one that is handed out */
+	uint64_t made;		  /* rows of that */
+	struct request requests[MADE_ROWS];
 };
 
 static int damaged(const struct archive_requests *a, size_t column, uint64_t row, const char *what)
@@ -60,28 +62,34 @@ static int damaged(const struct archive_requests *a, size_t column, uint64_t row
 	return archive_damaged(a->path, EVENT_BLOCK, needed[column], row, what);
 }
 
-static void make_requests(struct part *p)
+static int refuse(const struct archive_requests *a, uint64_t row, uint8_t op)
+{
+	return op < BLOCK_OPS ? damaged(a, SECTOR, row, "a request beyond the end of any disk")
+			      : damaged(a, OP, row, "an operation that this version doesn't know");
+}
+
+/* The next rows of a part. */
+static ssize_t make_requests(struct archive_requests *a, const struct part *p)
 {
 	const uint64_t *time_ns = (void *)p->column[TIME], *sector = (void *)p->column[SECTOR];
 	const uint32_t *disk = (void *)p->column[DISK], *sectors = (void *)p->column[SECTORS];
 	const uint8_t *op = (void *)p->column[OP];
+	uint64_t begin = a->made, left = p->rows - begin;
+	uint64_t end = begin + (left < MADE_ROWS ? left : MADE_ROWS);
 
-	for (uint64_t i = 0; i < p->rows; i++) {
-		p->requests[i] = (struct request){
+	for (uint64_t i = begin; i < end; i++) {
+		if (op[i] >= BLOCK_OPS || sectors_beyond_any_disk(sector[i], sectors[i]))
+			return refuse(a, p->first + i, op[i]);
+		a->requests[i - begin] = (struct request){
 			.time_ns = time_ns[i],
 			.sector = sector[i],
 			.sectors = sectors[i],
 			.disk = disk[i],
 			.op = op[i],
 		};
-		if (op[i] < BLOCK_OPS && !sectors_beyond_any_disk(sector[i], sectors[i]))
-			continue;
-		p->wrong = op[i] < BLOCK_OPS ? "a request beyond the end of any disk"
-					     : "an operation that this version doesn't know";
-		p->wrong_column = op[i] < BLOCK_OPS ? SECTOR : OP;
-		p->wrong_row = p->first + i;
-		return;
 	}
+	a->made = end;
+	return end - begin;
 }
 
 static void decode(struct crew_job *job)
@@ -94,10 +102,7 @@ static void decode(struct crew_job *job)
 						p->column[c],
 						a->chunk * a->table.columns[a->column[c]].width);
 		p->wrong_column = c;
-		p->wrong_row = p->first;
 	}
-	if (!p->wrong)
-		make_requests(p);
 	atomic_store_explicit(&p->done, true, memory_order_release);
 }
 
@@ -139,12 +144,15 @@ static int start_parts(struct archive_requests *a)
 	return 0;
 }
 
-/* What was handed out before is done with: its room is for the next part. */
-static int restart_last(struct archive_requests *a)
+/* A part whose rows were all handed out gives its room to one that comes later. */
+static int leave_part(struct archive_requests *a)
 {
-	unsigned int last = (a->next + a->parts - 1) % a->parts;
+	struct part *p = &a->part[a->next];
 
-	return a->holds ? start_part(a, &a->part[last]) : 0;
+	a->next = (a->next + 1) % a->parts;
+	a->made = 0;
+	archive_enter_hdf5();
+	return start_part(a, p);
 }
 
 static ssize_t archive_requests_read(struct request_source *source, const struct request **requests)
@@ -152,20 +160,19 @@ static ssize_t archive_requests_read(struct request_source *source, const struct
 	struct archive_requests *a = container_of(source, struct archive_requests, source);
 	struct part *p = &a->part[a->next];
 
-	archive_enter_hdf5();
-	if (restart_last(a))
-		return -1;
-	a->holds = false;
+	if (a->made && a->made == p->rows) {
+		if (leave_part(a))
+			return -1;
+		p = &a->part[a->next];
+	}
 	if (!p->rows)
 		return 0;
 	while (!atomic_load_explicit(&p->done, memory_order_acquire))
 		crew_help(a->crew);
 	if (p->wrong)
-		return damaged(a, p->wrong_column, p->wrong_row, p->wrong);
-	a->next = (a->next + 1) % a->parts;
-	a->holds = true;
-	*requests = p->requests;
-	return p->rows;
+		return damaged(a, p->wrong_column, p->first, p->wrong);
+	*requests = a->requests;
+	return make_requests(a, p);
 }
 
 /* Parts that are under way are waited for: the crew lives on. */
@@ -176,7 +183,6 @@ static void archive_requests_close(struct request_source *source)
 	crew_settle(a->crew);
 	archive_enter_hdf5();
 	for (struct part *p = a->part; p < a->part + a->parts; p++) {
-		free(p->requests);
 		for (size_t c = 0; c < COLUMNS; c++) {
 			free(p->stored[c]);
 			free(p->column[c]);
@@ -201,14 +207,13 @@ static int make_part(struct archive_requests *a, struct part *p)
 
 	p->job = (struct crew_job){.work = decode, .urgent = true};
 	p->archive = a;
-	p->requests = malloc(a->chunk * sizeof(*p->requests));
 	for (size_t c = 0; c < COLUMNS; c++) {
 		p->stored[c] = malloc(ARCHIVE_STORED_BYTES_MAX);
 		p->column[c] = malloc(a->chunk * a->table.columns[a->column[c]].width);
 		complete &= p->stored[c] && p->column[c];
 	}
 	a->parts++;
-	return complete && p->requests ? 0 : fail("out of memory for reading %s", a->path);
+	return complete ? 0 : fail("out of memory for reading %s", a->path);
 }
 
 static int find_columns(struct archive_requests *a)

@@ -85,15 +85,21 @@ struct batch {
 	struct edit edit[BATCH_EDITS];
 };
 
+/* Makes it the ith of the batch; says whether it differs from the first. */
+static inline bool batch_set(struct batch *b, size_t i, const struct block_ref *ref, uint16_t tag)
+{
+	b->ref[i] = *ref;
+	b->tag[i] = tag;
+	return (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors) |
+	       (ref->flags & REF_CONTINUES);
+}
+
 /* Puts a reference into it, where there is room for another. */
 static inline void batch_put(struct batch *b, const struct block_ref *ref, uint16_t tag,
 			     uint32_t place)
 {
-	b->ref[b->refs] = *ref;
-	b->tag[b->refs] = tag;
 	b->undecided[b->refs] = place;
-	b->is_mixed |= (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors) |
-		       (ref->flags & REF_CONTINUES);
+	b->is_mixed |= batch_set(b, b->refs, ref, tag);
 	b->refs++;
 }
 

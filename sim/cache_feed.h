@@ -90,6 +90,27 @@ static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref
 		feed_flush(feed);
 }
 
+/*
+ * The same for many at once, none of which may be undecided: the ith after those that
+ * are in the batch, as long as that has room; then how many they were.
+ */
+static inline void feed_put(struct cache_feed *feed, size_t i, const struct block_ref *ref,
+			    uint64_t time_ns, uint16_t tag)
+{
+	struct batch *b = feed->batch;
+
+	if (b->has_times)
+		b->time_ns[b->refs + i] = time_ns;
+	b->is_mixed |= batch_set(b, b->refs + i, ref, tag);
+}
+
+static inline void feed_end_put(struct cache_feed *feed, size_t count)
+{
+	feed->batch->refs += count;
+	if (feed->batch->refs == BATCH_REFS)
+		feed_flush(feed);
+}
+
 /* A reference, counted by that tag; place is UNDECIDED_NONE unless its class may come later. */
 static inline void feed_reference(struct cache_feed *feed, const struct block_ref *ref,
 				  uint64_t time_ns, uint16_t tag, uint32_t place)

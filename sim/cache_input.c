@@ -20,6 +20,9 @@
 
 #define FIRST_INTERVAL_NS 1000000u
 
+#define CHUNK_SHIFT 3
+_Static_assert(1 << CHUNK_SHIFT == SECTORS_PER_CHUNK, "of the same chunk");
+
 static void thin_out(struct cache_input *in)
 {
 	struct timeline *t = &in->timeline;
@@ -265,14 +268,17 @@ static void refer_start_plainly(const struct cache_input *in, struct cache_feed 
 
 /* What the granularities make of a request: which keys it has, how it is fed. */
 static const struct granularity_ops {
-	uint64_t sectors_per_key;
+	unsigned int key_shift; /* log2 of the sectors of a key */
+	uint32_t most_sectors;	/* of a request that is one reference */
 	void (*refer)(struct cache_input *in, struct hint_mode *mode);
 	void (*refer_plainly)(const struct cache_input *in, struct cache_feed *feed,
 			      const struct request *request);
 	void (*remove)(struct cache_feed *feed, const struct request *request);
 } granularities[] = {
-	[GRANULARITY_4K] = {SECTORS_PER_CHUNK, refer_blocks, refer_blocks_plainly, remove_blocks},
-	[GRANULARITY_START] = {1, refer_start, refer_start_plainly, remove_starts},
+	[GRANULARITY_4K] = {CHUNK_SHIFT, SECTORS_PER_CHUNK, refer_blocks, refer_blocks_plainly,
+			    remove_blocks},
+	[GRANULARITY_START] = {0, REQUEST_SECTORS_MAX, refer_start, refer_start_plainly,
+			       remove_starts},
 };
 
 static bool is_access(uint8_t op)
@@ -295,7 +301,7 @@ static int check_request(const struct cache_input *in, const struct request *r)
 		return 0;
 	if (r->disk > DISK_MAX)
 		return refuse_request(r, "is to a disk beyond the 4096 that can be simulated");
-	if ((r->sector + r->sectors) / g->sectors_per_key >> CACHE_DISK_SHIFT)
+	if ((r->sector + r->sectors) >> g->key_shift >> CACHE_DISK_SHIFT)
 		return refuse_request(r, "is beyond what can be simulated");
 	if (is_access(r->op) && r->sectors > REQUEST_SECTORS_MAX)
 		return refuse_request(r, "is larger than any (1 GiB): the trace is damaged");
@@ -318,8 +324,8 @@ static void feed_request(struct cache_input *in, struct hint_mode *mode, const s
 static void remove_written(const struct cache_input *in, struct cache_feed *feed,
 			   const struct request *r)
 {
-	uint64_t unit = granularities[in->granularity].sectors_per_key;
-	uint64_t first = r->sector / unit, last = (r->sector + r->sectors - 1) / unit;
+	unsigned int shift = granularities[in->granularity].key_shift;
+	uint64_t first = r->sector >> shift, last = (r->sector + r->sectors - 1) >> shift;
 
 	if (in->granularity == GRANULARITY_START)
 		last = first;
@@ -469,10 +475,74 @@ int cache_input_take(struct cache_input *in, const struct event *events, size_t 
 	return 0;
 }
 
+/* Are all accesses taken alike, by all caches? */
+static bool takes_alike(const struct cache_input *in)
+{
+	const struct cache_rules *rules = &in->rules;
+
+	return in->mode_count == 1 && in->timeline.samples && !in->warm_up &&
+	       !rules->largest_sectors && rules->writes != WRITES_UPDATE &&
+	       rules->writes != WRITES_AROUND;
+}
+
+/* Is it a reference to one block, and nothing that check_request() would refuse? */
+static inline bool is_single(const struct granularity_ops *g, const struct request *r, bool objects)
+{
+	uint64_t offset = r->sector & ((1u << g->key_shift) - 1);
+
+	return is_access(r->op) && r->sectors && offset + r->sectors <= g->most_sectors &&
+	       (objects || (r->disk <= DISK_MAX &&
+			    !((r->sector + r->sectors) >> g->key_shift >> CACHE_DISK_SHIFT)));
+}
+
+/*
+ * The requests in a row that are references to one block each, until there is something else
+ * to do; returns how many. Most of what is between an archive and the caches is this loop.
+ */
+static size_t refer_singles(struct cache_input *in, const struct request *requests, size_t count)
+{
+	const struct granularity_ops g = granularities[in->granularity];
+	struct cache_feed *feed = &in->modes[0].feed;
+	struct timeline *t = &in->timeline;
+	size_t room = BATCH_REFS - feed->batch->refs, max = count < room ? count : room, i;
+	struct tally taken[SIDE_WARM_UP] = {0};
+	uint64_t last_ns = t->last_ns;
+
+	for (i = 0; i < max; i++) {
+		const struct request *r = &requests[i];
+		struct tally *side = &taken[r->op == BLOCK_WRITE ? SIDE_WRITES : 0];
+		const struct block_ref ref = {
+			.block = key(r->disk, r->sector >> g.key_shift),
+			.sectors = r->sectors,
+			.op = r->op,
+			.io_class = CLASS_UNDECIDED,
+		};
+
+		if (r->time_ns >= t->next_ns || !is_single(&g, r, in->objects))
+			break;
+		last_ns = r->time_ns > last_ns ? r->time_ns : last_ns;
+		side->references++;
+		side->sectors += r->sectors;
+		feed_put(feed, i, &ref, r->time_ns, tag_of(side - taken, CLASS_UNDECIDED));
+	}
+	t->last_ns = last_ns;
+	for (unsigned int side = 0; side < SIDE_WARM_UP; side++) {
+		in->requests[side] += taken[side].references;
+		feed_count(feed, tag_of(side, CLASS_UNDECIDED), taken[side].references,
+			   taken[side].sectors);
+	}
+	feed_end_put(feed, i);
+	return i;
+}
+
 int cache_input_take_requests(struct cache_input *in, const struct request *requests, size_t count)
 {
-	for (const struct request *r = requests; r < requests + count; r++) {
-		if (check_request(in, r) || refer_request(in, r))
+	const struct request *end = requests + count;
+
+	for (const struct request *r = requests; r < end; r++) {
+		if (takes_alike(in))
+			r += refer_singles(in, r, end - r);
+		if (r < end && (check_request(in, r) || refer_request(in, r)))
 			return -1;
 	}
 	return 0;
