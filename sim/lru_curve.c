@@ -167,6 +167,8 @@ static int use_part(struct lru_curve *c, const struct batch *batch, size_t begin
 	rc = lru_stack_use(&c->stack, chosen.block, chosen.count, chosen.depth);
 	if (!rc)
 		rc = count_chosen(c, batch, &chosen);
+	if (c->control)
+		set_caches_use(c->control, batch, begin, end, chosen.at, chosen.count);
 	if (!rc && c->blocks_max)
 		rc = lower_rate(c);
 	return rc;
@@ -182,6 +184,8 @@ static int edit_decide(struct lru_curve *c, const struct edit *edit)
 	const struct counted *counted = &c->undecided[edit->decide.place];
 	int rc;
 
+	if (c->control)
+		set_caches_decide(c->control, edit);
 	if (!counted->weight)
 		return 0;
 	rc = count(c, edit->decide.from % CLASS_VALUES, counted, -1, edit->decide.sectors);
@@ -230,8 +234,19 @@ int lru_curve_init(struct lru_curve *c, struct cache_feed *feed, struct sample s
 	return feed_add_consumer(feed, &c->consumer, take);
 }
 
+int lru_curve_use_control(struct lru_curve *c)
+{
+	c->control = malloc(sizeof(*c->control));
+	if (!c->control)
+		return fail("out of memory for a miss-ratio curve");
+	return set_caches_of_sample(c->control, sample_rate(&c->sample));
+}
+
 void lru_curve_fini(struct lru_curve *c)
 {
+	if (c->control)
+		set_caches_fini(c->control);
+	free(c->control);
 	lru_stack_fini(&c->stack);
 	for (size_t i = 0; i < CLASS_VALUES; i++)
 		free(c->by_class[i].bin);
@@ -265,6 +280,16 @@ struct amount lru_curve_misses(const struct lru_curve *c, uint8_t io_class, uint
 		return misses;
 	bin = bin < d->bins ? bin : d->bins - 1;
 	add(&misses, -d->bin[bin].references, -d->bin[bin].sectors);
+	return misses;
+}
+
+struct amount lru_curve_controlled_misses(const struct lru_curve *c, const struct set_caches *whole,
+					  uint8_t io_class, uint32_t entries)
+{
+	struct amount misses = lru_curve_misses(c, io_class, entries);
+	struct amount off = set_caches_off(c->control, whole, io_class, entries);
+
+	add(&misses, -off.references, -off.sectors);
 	return misses;
 }
 

@@ -16,11 +16,7 @@
 #include "cache_feed.h"
 #include "lru_stack.h"
 #include "sample.h"
-
-/* References and sectors, as estimated for the whole trace. */
-struct amount {
-	double references, sectors;
-};
+#include "set_caches.h"
 
 /* Of a class: how much was used again at which distance. */
 struct distances {
@@ -35,8 +31,9 @@ struct lru_curve {
 	uint32_t blocks_max; /* the rate falls so that no more are in; 0: it stays */
 	struct lru_stack stack;
 	struct distances by_class[CLASS_VALUES];
-	struct counted *undecided; /* by place */
-	int failed;		   /* -errno */
+	struct counted *undecided;  /* by place */
+	struct set_caches *control; /* of the sample; NULL: nobody asked for it */
+	int failed;		    /* -errno */
 };
 
 /*
@@ -47,11 +44,19 @@ int lru_curve_init(struct lru_curve *curve, struct cache_feed *feed, struct samp
 		   uint32_t blocks_max);
 void lru_curve_fini(struct lru_curve *curve);
 
+/* The same sample goes through set caches, too, which tell how far off it is; the rate stays. */
+int lru_curve_use_control(struct lru_curve *curve);
+
 /* After the feed's end, once, before the misses are asked for. */
 int lru_curve_end(struct lru_curve *curve);
 
 /* Of the references of a class, that a cache of so many blocks wouldn't hit. */
 struct amount lru_curve_misses(const struct lru_curve *curve, uint8_t io_class, uint32_t entries);
+
+/* The same less what the sample owes to chance, by what the whole's set caches miss. */
+struct amount lru_curve_controlled_misses(const struct lru_curve *curve,
+					  const struct set_caches *whole, uint8_t io_class,
+					  uint32_t entries);
 
 /* Distinct blocks, as estimated for the whole trace. */
 double lru_curve_distinct(const struct lru_curve *curve);

@@ -66,6 +66,7 @@ struct mrc {
 
 	struct lru_curve *lru; /* the samples of each mode */
 	unsigned int lru_samples;
+	struct set_caches *sets; /* what all of a mode are compared with; NULL: nobody is */
 
 	struct group groups[MRC_SIZES_MAX];
 	size_t group_count;
@@ -108,7 +109,8 @@ static int find_policies(struct mrc *m)
 		m->needs_future |= (cache_needs(&cache) & NEEDS_FUTURE) != 0;
 		if (cache_needs(&cache) & NEEDS_TIMES) {
 			cache_close(&cache);
-			return fail("the policy %s needs the times of requests, which samples don't keep: "
+			return fail("the policy %s needs the times of requests, which samples "
+				    "don't keep: "
 				    "see sky sim",
 				    o->caches[i]);
 		}
@@ -341,6 +343,26 @@ static int make_control(struct mrc *m)
 	return 0;
 }
 
+/* What tells how far off samples of LRU are, where their rate stays. */
+static int make_sets(struct mrc *m)
+{
+	size_t modes = m->pass.input.mode_count;
+	double rate = sample_rate(&m->lru->sample);
+
+	if (rate >= 1 || rate < SET_RATE_LEAST || m->options->sample_blocks)
+		return 0;
+	m->sets = calloc(modes, sizeof(*m->sets));
+	if (!m->sets)
+		return out_of_memory();
+	for (size_t mode = 0; mode < modes; mode++)
+		if (set_caches_of_all(&m->sets[mode], rate, &m->pass.input.modes[mode].feed))
+			return -1;
+	for (size_t i = 0; i < modes * m->lru_samples; i++)
+		if (lru_curve_use_control(&m->lru[i]))
+			return -1;
+	return 0;
+}
+
 /* Both kinds of sampling begin with what they would not leave out. */
 static int make_lru(struct mrc *m)
 {
@@ -357,7 +379,7 @@ static int make_lru(struct mrc *m)
 				   sample_make(rate, o->seed + i % m->lru_samples),
 				   o->sample_blocks))
 			return -1;
-	return 0;
+	return make_sets(m);
 }
 
 static int prepare(struct mrc *m, const char *path)
@@ -423,6 +445,8 @@ static void finish(struct mrc *m)
 
 	cache_pass_close(&m->pass);
 	free_curves(m->lru, m->lru_samples * modes);
+	for (size_t mode = 0; m->sets && mode < modes; mode++)
+		set_caches_fini(&m->sets[mode]);
 	free_curves(m->whole, modes);
 	free_curves(m->control, scaled);
 	for (size_t i = 0; i < scaled; i++)
@@ -430,6 +454,7 @@ static void finish(struct mrc *m)
 	for (size_t i = 0; m->future && i < m->scaled_samples; i++)
 		future_fini(&m->future[i].future);
 	census_fini(&m->census);
+	free(m->sets);
 	free(m->scaled);
 	free(m->future);
 	free(m->policies);
@@ -487,6 +512,17 @@ static struct amount control_off(const struct curve *c, size_t size, size_t samp
 			       sampled.sectors - whole.sectors};
 }
 
+static struct amount lru_misses(const struct curve *c, size_t size, unsigned int sample,
+				uint8_t io_class)
+{
+	const struct mrc *m = c->m;
+	const struct lru_curve *curve = &m->lru[c->mode * m->lru_samples + sample];
+
+	if (!m->sets)
+		return lru_curve_misses(curve, io_class, m->entries[size]);
+	return lru_curve_controlled_misses(curve, &m->sets[c->mode], io_class, m->entries[size]);
+}
+
 /* Which of one class's references missed, by one sample's account of the trace. */
 static struct amount class_misses(const struct curve *c, size_t size, unsigned int sample,
 				  uint8_t io_class)
@@ -499,8 +535,7 @@ static struct amount class_misses(const struct curve *c, size_t size, unsigned i
 	double rate;
 
 	if (c->policy->is_lru)
-		return lru_curve_misses(&m->lru[c->mode * m->lru_samples + sample], io_class,
-					m->entries[size]);
+		return lru_misses(c, size, sample, io_class);
 	group = group_of(c, size);
 	scaled = &m->scaled[c->mode * m->scaled_samples + group->first + sample];
 	misses = scaled_caches_misses(scaled, c->policy->rank * group->sizes + m->place_in[size],
