@@ -270,16 +270,46 @@ int lru_curve_end(struct lru_curve *c)
 	return 0;
 }
 
+/* The least number of a bin from 1 on: the inverse of bin_of_number(). */
+static double number_of_bin(uint32_t bin)
+{
+	uint64_t bits = ((uint64_t)bin + (1023u << FRACTION_BITS)) << (52 - FRACTION_BITS);
+	double number;
+
+	memcpy(&number, &bits, sizeof(number));
+	return number;
+}
+
+/* Those that are not as deep as the ith bin, and a share of what is in it. */
+static void take_hits(struct amount *misses, const struct distances *d, uint32_t bin, double share)
+{
+	const struct amount none = {0}, *before = &none, *until;
+
+	if (!d->bins)
+		return;
+	if (bin >= d->bins) {
+		bin = d->bins - 1;
+		share = 1;
+	}
+	until = &d->bin[bin];
+	if (bin)
+		before = until - 1;
+	add(misses, -before->references - share * (until->references - before->references),
+	    -before->sectors - share * (until->sectors - before->sectors));
+}
+
+/* Distances that lie in one bin with the size are taken to be spread evenly. */
 struct amount lru_curve_misses(const struct lru_curve *c, uint8_t io_class, uint32_t entries)
 {
 	const struct distances *d = &c->by_class[io_class];
-	uint32_t bin = is_exact(c) ? entries - 1 : bin_of_number(entries);
 	struct amount misses = d->all;
+	uint32_t bin = bin_of_number(entries);
+	double least = number_of_bin(bin);
 
-	if (!d->bins)
-		return misses;
-	bin = bin < d->bins ? bin : d->bins - 1;
-	add(&misses, -d->bin[bin].references, -d->bin[bin].sectors);
+	if (is_exact(c))
+		take_hits(&misses, d, entries - 1, 1);
+	else
+		take_hits(&misses, d, bin, (entries - least) / (number_of_bin(bin + 1) - least));
 	return misses;
 }
 

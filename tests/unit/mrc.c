@@ -464,6 +464,30 @@ Test(mrc, a_sample_of_so_many_blocks_is_near_the_whole)
 	json_decref(sampled);
 }
 
+/* All blocks, but distances rounded as those of samples are. */
+Test(mrc, rounded_distances_are_not_all_hits_or_misses)
+{
+	static const char *const policies[] = {"lru"};
+	static const char *const sizes[] = {"2049", "3000", "4111", "5003",
+					    "6500", "9999", "12003"};
+	struct mrc_options options = options_of(policies, 1);
+	json_t *exact, *rounded;
+	double off = 0;
+
+	write_zipf(false);
+	options.sim.sizes = sizes;
+	options.sim.size_count = 7;
+	exact = curves_of(trace_path(), &options);
+	options.sample_blocks = 1000000;
+	options.samples = 1;
+	rounded = curves_of(trace_path(), &options);
+	for (size_t point = 0; point < 7; point++)
+		off += ratio_at(curve_at(rounded, 0), point) - ratio_at(curve_at(exact, 0), point);
+	cr_expect_float_eq(off / 7, 0, 0.00005, "%f", off / 7);
+	json_decref(exact);
+	json_decref(rounded);
+}
+
 /* By sampled distances alone, they are off by up to 0.14, 0.067 and 0.049. */
 Test(mrc, small_samples_of_lru_are_corrected)
 {
