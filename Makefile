@@ -138,4 +138,4 @@ format:
 
 .PHONY: all deps unit e2e check check-built demo policies bench fuzz mutations paper-table5 paper-figure4 paper-figure5 man install clean format
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/lab -prune -o -name '*.d' -print 2>/dev/null)

@@ -51,10 +51,7 @@ load_modules() {
 	local module words
 	for module in "$@"; do
 		words=()
-		if [ "$module" = kvm ]; then
-			words=(${SKY_EXITS:+"sky_exits=$SKY_EXITS"})
-			[ -d /sys/module/lab_qemu ] || insmod "$SHARE/modules/lab-qemu.ko" || return 1
-		fi
+		[ "$module" != kvm ] || words=(${SKY_EXITS:+"sky_exits=$SKY_EXITS"})
 		if [ -f "$SHARE/modules/$module.ko" ]; then insmod "$SHARE/modules/$module.ko" "${words[@]}"
 		else modprobe -d "$SHARE" "$module"; fi || return 1
 	done
