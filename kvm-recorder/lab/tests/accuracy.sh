@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# limit: 900 s
+# limit: 1200 s
 #
 # What the classification of a guest's requests is worth, with each method of seeing calls return:
 # one workload after the other runs in a guest whose own kernel says by BPF whose data each request is.
