@@ -8,6 +8,7 @@
 # make paper-figure4, paper-figure5      its figures of block lifetimes
 # make guest      build/libskyguest.*, build/skytag: programs that give classes to their I/O
 # make lab-up, lab-shell, lab-check      the emulated host for the KVM recorder
+# make kvm-dkms   build/sky-dkms_*.deb: the KVM recorder's modules for a server's own kernel
 #
 # SANITIZE=1 (ASan and UBSan) and DEBUG=1 build into folders of their own; BUILD=DIR names another.
 
@@ -78,6 +79,7 @@ $(FUZZERS) $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(OBJECTS)
 
 include kvm-recorder/guest/guest.mk
 include kvm-recorder/lab/lab.mk
+include kvm-recorder/dkms/dkms.mk
 
 deps:
 	apt-get update

@@ -26,6 +26,12 @@ ifdef LAB
 FILES += $(LAB_FILES)
 endif
 
+# For the package of the kernel modules, `make kvm-dkms`, and its test.
+DKMS_FILES := /usr/bin/dh:debhelper /usr/bin/dh_dkms:dh-dkms /usr/bin/dpkg-buildpackage:dpkg-dev /usr/bin/mmdebstrap:mmdebstrap
+ifdef DKMS
+FILES += $(DKMS_FILES)
+endif
+
 # What only tests need and would be much to ask of who builds Sky.
 TEST_FILES := /usr/sbin/mariadbd:mariadb-server-core /usr/bin/mariadb:mariadb-client-core
 

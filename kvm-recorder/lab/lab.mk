@@ -2,7 +2,7 @@
 #
 # The emulated host: `make lab-up` makes it ready, `make lab-shell` starts it with a shell,
 # `make lab-check` runs its tests (TESTS="disk ..." some of them), `make lab-fuzz` a hostile
-# guest for long, `make lab-compare` both recorders on the same program.
+# guest for long, `make lab-compare` both recorders on the same program, `make lab-dkms` the package of the modules.
 
 lab-up: $(SKY) $(BUILD)/skyrun $(BUILD)/libskyguest.a
 	@LAB=1 tests/need-packages "$(MAKE)"
@@ -27,9 +27,16 @@ lab-compare: lab-up
 	kvm-recorder/lab/check $(BUILD) compare
 	cat $(BUILD)/lab/share/results/compare.txt
 
+# A server with Debian 12, under emulation: the package that `make kvm-dkms` makes is installed, used and removed,
+# and guests of libvirt are recorded.
+lab-dkms: lab-up kvm-dkms
+	kvm-recorder/lab/debian-image $(BUILD)/lab/debian.img $(BUILD)/sky-dkms_$(VERSION)_amd64.deb
+	cp $(BUILD)/sky-dkms_$(VERSION)_amd64.deb $(BUILD)/lab/share/sky-dkms.deb
+	kvm-recorder/lab/check $(BUILD) dkms libvirt
+
 # The trace for machines that can't run the lab: a mail server's eight threads on two virtual CPUs.
 lab-trace: lab-up
 	kvm-recorder/lab/check $(BUILD) accuracy
 	cp $(BUILD)/lab/share/results/iret.threads.h5 tests/data/lab.h5
 
-.PHONY: lab-up lab-shell lab-check lab-fuzz lab-compare lab-trace
+.PHONY: lab-up lab-shell lab-check lab-fuzz lab-compare lab-dkms lab-trace

@@ -45,4 +45,11 @@ says "disks alone have no ABI" 2 "about a virtual machine" --kvm none --disk a -
 says "a vsock port is a number" 2 "is not a number" --kvm 1 --vsock a -o "$T/t.h5"
 says "the recorder has a help of its own" 0 "--rotate=BYTES" --kvm --help
 says "the host's recorder is the one that is taken otherwise" 0 "--mkfs-options" --help
+lab=$(dirname "$0")/../data/lab.h5
+"$SKY" overhead --exit-ns 1000 --chunk-ns 500 --json "$lab" >"$T/overhead.json"
+check "what recording cost is reckoned from a trace" jq -e '.exit_ns == 1000 and (.recording | .calls > 1000
+	and .calls >= .returns and ((.exits_s * 1e9) - (.calls + .returns) * 1000 | fabs) < 1
+	and ((.interception_s * 1e9) - .call_chunks * 500 | fabs) < 1)' "$T/overhead.json"
+check "and told in a table" grep -q "all that the guest waited for" <("$SKY" overhead --exit-ns 1000 "$lab")
+check "a cost is a time" test "$("$SKY" overhead --exit-ns -3 "$lab" >/dev/null 2>&1; echo $?)" -eq 2
 check "all are listed" test "$("$SKY" list recorder | grep -c -E '^  (host|kvm|truth) ')" -eq 3

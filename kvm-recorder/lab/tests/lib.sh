@@ -100,6 +100,15 @@ guest() {
 	guest=$!
 }
 
+# says TEXT: waits until a line of the guest begins so
+says() {
+	local begun=$SECONDS
+	until tr -d '\r' <"$T/console" 2>/dev/null | grep -q "^$1"; do
+		sleep 0.2
+		[ $((SECONDS - begun)) -lt 200 ] || return 1
+	done
+}
+
 # recordable: waits until all virtual CPUs of the guest are there
 recordable() {
 	local tries=0
@@ -123,6 +132,26 @@ recorded() {
 	wait $recorder || { cat "$T/record.log"; return 1; }
 	cat "$T/record.log"
 	grep -q "guest: status 0" "$T/console" || { tail -n 20 "$T/console"; return 1; }
+}
+
+# debian_up: the Debian server of the disk /dev/vda is in $D, and `debian COMMAND...` runs a command of it.
+D=/tmp/debian
+debian_up() {
+	local folder
+	mkdir -p "$D"
+	load_modules virtio_blk && mount /dev/vda "$D" || return 1
+	for folder in proc sys dev; do
+		mount --rbind "/$folder" "$D/$folder"
+	done
+	for folder in tmp run; do
+		mount -t tmpfs tmpfs "$D/$folder"
+	done
+	# It is this host's own system, though the host began in another root.
+	ln -sf /bin/false "$D/usr/bin/ischroot"
+}
+debian() {
+	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root DEBIAN_FRONTEND=noninteractive \
+		chroot "$D" "$@"
 }
 
 # What the kernel complained of; a message's own words may not match.
