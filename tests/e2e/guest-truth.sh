@@ -29,20 +29,20 @@ check "and nothing is left of the second" test ! -e "$T/twice.h5"
 while read -r filter number; do
 	check "the lab's trace: $filter is $number" test "$(jq "$filter" "$T/lab.json")" = "$number"
 done <<'END'
-.chunks.read 93
-.chunks.write 493
+.chunks.read 91
+.chunks.write 599
 .write_chunks_without_truth 0
 .read_chunks_without_truth 0
-.confusion.write.metadata.metadata 258
-.confusion.write.data.data 234
-.confusion.write.data.metadata 1
+.confusion.write.metadata.metadata 364
+.confusion.write.data.data 235
+.confusion.write.data.metadata 0
 .confusion.write.metadata.data 0
-.confusion.read.metadata.metadata 4
+.confusion.read.metadata.metadata 2
 .confusion.read.data.data 89
 .confusion.read.data.metadata 0
 .confusion.read.metadata.data 0
-.journal.write_chunks 247
-.pipeline.split_calls 58
+.journal.write_chunks 356
+.pipeline.split_calls 100
 .not_covered.unmatched_exits 0
 .not_covered.lost_exits 0
 .not_covered.events_lost 0
