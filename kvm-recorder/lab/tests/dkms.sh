@@ -22,14 +22,7 @@ runs() {
 }
 
 echo true >"$T/nothing"
-cat >"$T/work" <<'WORK'
-mount -t ext4 /dev/vda /mnt || exit 1
-until skyrun true 2>/dev/null; do sleep 0.1; done
-skyrun dd if=/dev/urandom of=/mnt/file bs=64k count=40 conv=fsync || exit 1
-umount /mnt
-echo "written"
-sleep 1000
-WORK
+writes_a_file >"$T/work"
 
 check "the host has Debian's kernel" test -d "$D/lib/modules/$(uname -r)/kernel"
 check "its own KVM loads" debian modprobe kvm-amd

@@ -154,6 +154,18 @@ debian() {
 		chroot "$D" "$@"
 }
 
+# writes_a_file: what a guest does that writes 2.5 MiB once it can be monitored, and then nothing
+writes_a_file() {
+	cat <<'END'
+mount -t ext4 /dev/vda /mnt || exit 1
+until skyrun true 2>/dev/null; do sleep 0.1; done
+skyrun dd if=/dev/urandom of=/mnt/file bs=64k count=40 conv=fsync || exit 1
+umount /mnt
+echo "written"
+sleep 1000
+END
+}
+
 # What the kernel complained of; a message's own words may not match.
 kernel_is_well() {
 	dmesg | grep -E 'BUG:|WARNING:|Oops|RCU .*stall|soft lockup|hung task|general protection' >"$T/dmesg"

@@ -11,14 +11,7 @@ load_modules sky dm-sky kvm kvm-amd || exit 1
 make_disk 16M
 
 mkdir "$T/initramfs.d"
-cat >"$T/initramfs.d/script" <<'END'
-mount -t ext4 /dev/vda /mnt || exit 1
-until skyrun true 2>/dev/null; do sleep 0.1; done
-skyrun dd if=/dev/urandom of=/mnt/file bs=64k count=40 conv=fsync || exit 1
-umount /mnt
-echo "written"
-sleep 1000
-END
+writes_a_file >"$T/initramfs.d/script"
 (cd "$T/initramfs.d" && echo script | cpio -o -H newc --quiet) | cat "$SHARE/guest.cpio" - >"$D/srv/initramfs"
 cp "$SHARE"/{vmlinux,root.img} "$D/srv/"
 
