@@ -85,6 +85,17 @@ high:
 	popq %r12
 	.endm
 
+	.macro pop_others
+	popq %rbp
+	popq %rdi
+	popq %rsi
+	popq %rdx
+	popq %rcx
+	popq %rbx
+	popq %rax
+	addq $2 * 8, %rsp
+	.endm
+
 	.globl syscall_entry
 	.align 16
 syscall_entry:
@@ -106,14 +117,7 @@ syscall_entry:
 	jnz return_by_iret
 	pop_saved
 	addq $4 * 8, %rsp /* r8 to r11 */
-	popq %rbp
-	popq %rdi
-	popq %rsi
-	popq %rdx
-	popq %rcx
-	popq %rbx
-	popq %rax
-	addq $2 * 8, %rsp
+	pop_others
 	movq (%rsp), %rcx
 	movq 2 * 8(%rsp), %r11
 	movq 3 * 8(%rsp), %rsp
@@ -131,14 +135,7 @@ return_by_iret:
 	popq %r10
 	popq %r9
 	popq %r8
-	popq %rbp
-	popq %rdi
-	popq %rsi
-	popq %rdx
-	popq %rcx
-	popq %rbx
-	popq %rax
-	addq $2 * 8, %rsp
+	pop_others
 	testb $3, 8(%rsp)
 	jz 1f
 	swapgs
