@@ -130,12 +130,12 @@ bool sky_process_lives(struct sky_vcpu *sky, const struct sky_process *process)
 	return sky_top_entry(sky, process->space, process->stack) == process->stack_table;
 }
 
-static int unknown_at(const struct sky_vm *vm, u64 space)
+static int space_at(const u64 *spaces, u32 count, u64 space)
 {
-	int i;
+	u32 i;
 
-	for (i = 0; i < SKY_UNKNOWN; i++)
-		if (vm->unknown[i] == space)
+	for (i = 0; i < count; i++)
+		if (spaces[i] == space)
 			return i;
 	return -ENOENT;
 }
@@ -143,7 +143,7 @@ static int unknown_at(const struct sky_vm *vm, u64 space)
 static void process_list(struct sky_vcpu *sky, struct sky_process *process, u64 space, u64 stack)
 {
 	struct sky_vm *vm = sky->vm;
-	int unknown = unknown_at(vm, space);
+	int unknown = space_at(vm->unknown, SKY_UNKNOWN, space);
 
 	if (unknown >= 0)
 		vm->unknown[unknown] = 0;
@@ -512,12 +512,7 @@ int sky_exec_begin(struct sky_vcpu *sky, struct sky_process *process, struct sky
 
 static int candidate_at(const struct sky_fork *fork, u64 space)
 {
-	unsigned int i;
-
-	for (i = 0; i < min_t(u32, fork->candidates, SKY_CANDIDATES); i++)
-		if (fork->candidate[i] == space)
-			return i;
-	return -ENOENT;
+	return space_at(fork->candidate, min_t(u32, fork->candidates, SKY_CANDIDATES), space);
 }
 
 /* It executes a program and was seen to go elsewhere: its space may be another's new one. */
@@ -534,7 +529,7 @@ bool sky_process_in_doubt(const struct sky_process *process)
 void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to, bool unknown)
 {
 	struct sky_vm *vm = sky->vm;
-	bool fresh = unknown && unknown_at(vm, to) < 0;
+	bool fresh = unknown && space_at(vm->unknown, SKY_UNKNOWN, to) < 0;
 	struct sky_fork *fork;
 	u32 at;
 
