@@ -31,9 +31,11 @@ sky record --truth /dev/vda -o /tmp/out/truth.pcap -- bash /tmp/work || exit 1
 umount /tmp/out
 END
 
-# prepare: a file system with the files that the program needs, on the guest's disk and as $T/image.host
+# prepare: a file system with the files that the program needs, on the guest's disk and as $T/image.host.
+# Its journal isn't committed by the clock either, which would write data that is about to change.
 prepare() {
 	mkdir -p "$T/mnt"
+	tune2fs -E mount_opts=commit=900 /dev/mapper/sky0 || return 1
 	mount /dev/mapper/sky0 "$T/mnt" && (cd "$T/mnt" && $WORKLOAD prepare) && umount "$T/mnt" &&
 		blockdev --flushbufs "$loop" && cp --sparse=always "$T/image" "$T/image.host"
 }
