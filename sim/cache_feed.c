@@ -12,7 +12,6 @@ static void begin_batch(struct cache_feed *feed, uint64_t number, uint64_t first
 	b->refs = b->edits = 0;
 	b->first = first;
 	b->has_undecided = b->is_mixed = false;
-	b->has_times = feed->wants_times;
 	feed->batch = b;
 }
 

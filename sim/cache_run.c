@@ -81,7 +81,6 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 	const struct cache_batch part = {
 		.count = end - begin,
 		.ref = &batch->ref[begin],
-		.time_ns = batch->has_times ? &batch->time_ns[begin] : NULL,
 		.next_use = batch->has_future ? &batch->next_use[begin] : NULL,
 		.first = batch->first + begin,
 	};
@@ -226,9 +225,5 @@ int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *s
 	if (cache_open(&run->cache, spec, capacity))
 		return -1;
 	run->consumer.take = take;
-	if (!feed)
-		return 0;
-	if (cache_needs(&run->cache) & NEEDS_TIMES)
-		feed_want_times(feed);
-	return feed_add_consumer(feed, &run->consumer, take);
+	return feed ? feed_add_consumer(feed, &run->consumer, take) : 0;
 }

@@ -107,13 +107,6 @@ static int find_policies(struct mrc *m)
 		m->scaled_policies += !policy->is_lru;
 		m->has_lru |= policy->is_lru;
 		m->needs_future |= (cache_needs(&cache) & NEEDS_FUTURE) != 0;
-		if (cache_needs(&cache) & NEEDS_TIMES) {
-			cache_close(&cache);
-			return fail("the policy %s needs the times of requests, which samples "
-				    "don't keep: "
-				    "see sky sim",
-				    o->caches[i]);
-		}
 		cache_close(&cache);
 	}
 	return 0;
