@@ -504,12 +504,14 @@ static size_t refer_singles(struct cache_input *in, const struct request *reques
 	struct cache_feed *feed = &in->modes[0].feed;
 	struct timeline *t = &in->timeline;
 	size_t room = BATCH_REFS - feed->batch->refs, max = count < room ? count : room, i;
-	struct tally taken[SIDE_WARM_UP] = {0};
+	const uint16_t tags[] = {tag_of(0, CLASS_UNDECIDED), tag_of(SIDE_WRITES, CLASS_UNDECIDED)};
+	struct tally writes = {0};
+	uint64_t sectors = 0;
 	uint64_t last_ns = t->last_ns;
 
 	for (i = 0; i < max; i++) {
 		const struct request *r = &requests[i];
-		struct tally *side = &taken[r->op == BLOCK_WRITE ? SIDE_WRITES : 0];
+		uint64_t is_write = r->op == BLOCK_WRITE;
 		const struct block_ref ref = {
 			.block = key(r->disk, r->sector >> g.key_shift),
 			.sectors = r->sectors,
@@ -520,16 +522,16 @@ static size_t refer_singles(struct cache_input *in, const struct request *reques
 		if (r->time_ns >= t->next_ns || !is_single(&g, r, in->objects))
 			break;
 		last_ns = r->time_ns > last_ns ? r->time_ns : last_ns;
-		side->references++;
-		side->sectors += r->sectors;
-		feed_put(feed, i, &ref, tag_of(side - taken, CLASS_UNDECIDED));
+		sectors += r->sectors;
+		writes.references += is_write;
+		writes.sectors += -is_write & r->sectors;
+		feed_put(feed, i, &ref, tags[is_write]);
 	}
 	t->last_ns = last_ns;
-	for (unsigned int side = 0; side < SIDE_WARM_UP; side++) {
-		in->requests[side] += taken[side].references;
-		feed_count(feed, tag_of(side, CLASS_UNDECIDED), taken[side].references,
-			   taken[side].sectors);
-	}
+	in->requests[0] += i - writes.references;
+	in->requests[SIDE_WRITES] += writes.references;
+	feed_count(feed, tags[0], i - writes.references, sectors - writes.sectors);
+	feed_count(feed, tags[SIDE_WRITES], writes.references, writes.sectors);
 	feed_end_put(feed, i);
 	return i;
 }

@@ -52,16 +52,22 @@ static bool is_hit(const uint64_t *hits, size_t i)
 static void count_each(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
 		       const uint64_t *hits)
 {
+	uint64_t misses[SIDES] = {0};
+	bool is_whole = run->is_whole;
+
 	for (size_t i = begin; i < end; i++) {
 		struct tally *tally = &run->hits[batch->tag[i]];
-		bool hit = is_hit(hits, i - begin);
+		uint64_t hit = is_hit(hits, i - begin);
 
 		tally->references += hit;
-		tally->sectors += hit ? batch->ref[i].sectors : 0;
-		run->is_whole |= !(batch->ref[i].flags & REF_CONTINUES);
-		run->request_misses[side_of_tag(batch->tag[i])] += run->is_whole && !hit;
-		run->is_whole &= hit;
+		tally->sectors += -hit & batch->ref[i].sectors;
+		is_whole |= !(batch->ref[i].flags & REF_CONTINUES);
+		misses[side_of_tag(batch->tag[i])] += is_whole & !hit;
+		is_whole &= hit;
 	}
+	run->is_whole = is_whole;
+	for (unsigned int side = 0; side < SIDES; side++)
+		run->request_misses[side] += misses[side];
 }
 
 static void count_alike(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
