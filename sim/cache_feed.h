@@ -18,7 +18,7 @@
 #include "future.h"
 #include "undecided.h"
 
-#define FEED_BATCHES 16
+#define FEED_BATCHES 32
 
 struct cache_feed;
 
@@ -36,7 +36,8 @@ struct cache_feed {
 	const struct future *future;   /* NULL: nobody asks for it */
 	struct tally references[TAGS]; /* all of them; each run has its hits */
 	_Atomic uint64_t published;    /* batches */
-	struct batch *batch;	       /* that is being filled, of the ring */
+	_Atomic uint64_t awaited;      /* until all have taken so many, who fills waits */
+	struct batch *batch;	       /* that is being filled; no consumer's business */
 	struct batch *ring[FEED_BATCHES];
 };
 
@@ -55,6 +56,7 @@ int feed_add_consumer(struct cache_feed *feed, struct consumer *consumer,
 static inline void feed_group(struct cache_feed *feed, uint8_t group)
 {
 	feed->batch->group[feed->batch->refs] = group;
+	feed->batch->has_groups = true;
 }
 
 /* Hands on what was gathered. */
