@@ -19,6 +19,7 @@
 #include "archive.h"
 #include "common/component.h"
 #include "common/error.h"
+#include "common/far_copy.h"
 #include "requests.h"
 
 static const char *const needed[] = {"time_ns", "op", "disk", "sector", "count"};
@@ -37,6 +38,7 @@ struct part {
 	size_t stored_bytes[COLUMNS];
 	uint32_t skipped[COLUMNS]; /* filters, as the file says */
 	char *column[COLUMNS];
+	char *aside;	   /* a column, while it is decoded by another thread than it is for */
 	const char *wrong; /* NULL, or what is with the chunk of ... */
 	size_t wrong_column;
 	atomic_bool done;
@@ -96,12 +98,17 @@ static void decode(struct crew_job *job)
 {
 	struct part *p = container_of(job, struct part, job);
 	const struct archive_requests *a = p->archive;
+	bool is_far = !crew_is_helped(a->crew);
 
 	for (size_t c = 0; c < COLUMNS && !p->wrong; c++) {
-		p->wrong = archive_decode_chunk(p->stored[c], p->stored_bytes[c], p->skipped[c],
-						p->column[c],
-						a->chunk * a->table.columns[a->column[c]].width);
+		size_t bytes = a->chunk * a->table.columns[a->column[c]].width;
+		char *to = is_far ? p->aside : p->column[c];
+
+		p->wrong = archive_decode_chunk(p->stored[c], p->stored_bytes[c], p->skipped[c], to,
+						bytes);
 		p->wrong_column = c;
+		if (is_far)
+			far_copy(p->column[c], to, p->wrong ? 0 : bytes);
 	}
 	atomic_store_explicit(&p->done, true, memory_order_release);
 }
@@ -187,6 +194,7 @@ static void archive_requests_close(struct request_source *source)
 			free(p->stored[c]);
 			free(p->column[c]);
 		}
+		free(p->aside);
 	}
 	if (a->table.rows)
 		archive_close_table(&a->table);
@@ -203,10 +211,12 @@ static const struct request_source_ops ops = {
 
 static int make_part(struct archive_requests *a, struct part *p)
 {
-	bool complete = true;
+	bool complete;
 
 	p->job = (struct crew_job){.work = decode, .urgent = true};
 	p->archive = a;
+	p->aside = malloc(a->chunk * sizeof(uint64_t));
+	complete = p->aside;
 	for (size_t c = 0; c < COLUMNS; c++) {
 		p->stored[c] = malloc(ARCHIVE_STORED_BYTES_MAX);
 		p->column[c] = malloc(a->chunk * a->table.columns[a->column[c]].width);

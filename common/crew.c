@@ -17,6 +17,7 @@ struct crew {
 	struct queue urgent, usual;
 	unsigned int running, ready; /* jobs; threads that wait for them */
 	bool closing;
+	pthread_t maker;
 	unsigned int threads; /* besides the caller's */
 	pthread_t thread[];
 };
@@ -113,6 +114,7 @@ struct crew *crew_new(unsigned int threads)
 		fail("out of memory for %u threads", threads);
 		return NULL;
 	}
+	crew->maker = pthread_self();
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_cond_init(&crew->arrived, NULL);
 	pthread_cond_init(&crew->ended, NULL);
@@ -173,6 +175,26 @@ void crew_help(struct crew *crew)
 	pthread_mutex_lock(&crew->lock);
 	help(crew);
 	pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_help_until(struct crew *crew, bool (*enough)(const void *context), const void *context)
+{
+	pthread_mutex_lock(&crew->lock);
+	while (!enough(context) && help(crew))
+		continue;
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_nudge(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	pthread_cond_broadcast(&crew->ended);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+bool crew_is_helped(const struct crew *crew)
+{
+	return pthread_equal(crew->maker, pthread_self());
 }
 
 void crew_settle(struct crew *crew)

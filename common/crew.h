@@ -33,6 +33,16 @@ void crew_submit(struct crew *crew, struct crew_job *job);
 /* Does a job; where none waits but some are under way, waits for the end of one. */
 void crew_help(struct crew *crew);
 
+/*
+ * The same again and again, until enough() says so. Who makes it so in the middle of a job
+ * calls crew_nudge().
+ */
+void crew_help_until(struct crew *crew, bool (*enough)(const void *context), const void *context);
+void crew_nudge(struct crew *crew);
+
+/* Is this the thread that made the crew? It may have better things to do than a long job. */
+bool crew_is_helped(const struct crew *crew);
+
 /* Until no job waits or is under way: then what jobs lie in may be freed. */
 void crew_settle(struct crew *crew);
 

@@ -74,13 +74,12 @@ struct batch {
 	uint64_t first; /* number of the first reference */
 	bool has_undecided;
 	bool has_future;
-	bool has_times;
+	bool has_groups;
 	bool is_mixed; /* not all references are alike: tag, sectors, whole requests */
 	struct block_ref ref[BATCH_REFS];
-	uint64_t time_ns[BATCH_REFS];  /* if has_times */
 	uint64_t next_use[BATCH_REFS]; /* if has_future */
 	uint16_t tag[BATCH_REFS];
-	uint8_t group[BATCH_REFS];	/* what each truly was, if somebody asks: breakdown.h */
+	uint8_t group[BATCH_REFS];	/* if has_groups, what each truly was: breakdown.h */
 	uint32_t undecided[BATCH_REFS]; /* places, or UNDECIDED_NONE, if has_undecided */
 	struct edit edit[BATCH_EDITS];
 };

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cache_feed.h"
 #include "common/component.h"
 #include "common/error.h"
+#include "common/far_copy.h"
 
-static void begin_batch(struct cache_feed *feed, uint64_t number, uint64_t first)
+static void begin_batch(struct cache_feed *feed, uint64_t first)
 {
-	struct batch *b = feed->ring[number % FEED_BATCHES];
+	struct batch *b = feed->batch;
 
 	b->refs = b->edits = 0;
 	b->first = first;
-	b->has_undecided = b->is_mixed = false;
-	b->has_times = feed->wants_times;
-	feed->batch = b;
+	b->has_undecided = b->has_groups = b->is_mixed = false;
 }
 
 int feed_init(struct cache_feed *feed, struct crew *crew)
 {
 	feed->crew = crew;
+	atomic_init(&feed->awaited, UINT64_MAX);
+	feed->batch = malloc(sizeof(*feed->batch));
+	if (!feed->batch)
+		return fail("out of memory for the simulation");
 	for (size_t i = 0; i < FEED_BATCHES; i++)
 		if (!(feed->ring[i] = malloc(sizeof(*feed->ring[i]))))
 			return fail("out of memory for the simulation");
-	begin_batch(feed, 0, 0);
+	begin_batch(feed, 0);
 	return 0;
 }
 
@@ -40,10 +44,23 @@ static uint64_t taken_by_all(const struct cache_feed *feed)
 	return taken;
 }
 
-static void wait_until_taken(struct cache_feed *feed, uint64_t batches)
+static bool has_room(const void *context)
 {
-	while (taken_by_all(feed) < batches)
-		crew_help(feed->crew);
+	const struct cache_feed *feed = context;
+
+	return taken_by_all(feed) >= atomic_load(&feed->awaited);
+}
+
+/* Half of the ring: with less, consumers would take few batches at a time. */
+static void make_room(struct cache_feed *feed)
+{
+	uint64_t published = atomic_load_explicit(&feed->published, memory_order_relaxed);
+
+	if (taken_by_all(feed) + FEED_BATCHES > published)
+		return;
+	atomic_store(&feed->awaited, published - FEED_BATCHES / 2);
+	crew_help_until(feed->crew, has_room, feed);
+	atomic_store(&feed->awaited, UINT64_MAX);
 }
 
 void feed_fini(struct cache_feed *feed)
@@ -52,12 +69,13 @@ void feed_fini(struct cache_feed *feed)
 		crew_settle(feed->crew);
 	for (size_t i = 0; i < FEED_BATCHES; i++)
 		free(feed->ring[i]);
+	free(feed->batch);
 	free(feed->consumers);
 }
 
 uint64_t feed_bytes(void)
 {
-	return FEED_BATCHES * sizeof(struct batch);
+	return (FEED_BATCHES + 1) * sizeof(struct batch);
 }
 
 static void consume(struct crew_job *job)
@@ -68,7 +86,14 @@ static void consume(struct crew_job *job)
 
 	while (taken < atomic_load_explicit(&feed->published, memory_order_acquire)) {
 		c->take(c, feed->ring[taken % FEED_BATCHES]);
-		atomic_store_explicit(&c->taken, ++taken, memory_order_release);
+		atomic_store(&c->taken, ++taken);
+		if (taken < atomic_load(&feed->awaited) || !has_room(feed))
+			continue;
+		if (crew_is_helped(feed->crew)) {
+			crew_submit(feed->crew, job);
+			return;
+		}
+		crew_nudge(feed->crew);
 	}
 }
 
@@ -86,10 +111,27 @@ int feed_add_consumer(struct cache_feed *feed, struct consumer *consumer,
 	return 0;
 }
 
+/* What there is of the batch. */
+static void copy(struct batch *to, const struct batch *b)
+{
+	memcpy(to, b, offsetof(struct batch, ref));
+	far_copy(to->ref, b->ref, b->refs * sizeof(*b->ref));
+	far_copy(to->tag, b->tag, b->refs * sizeof(*b->tag));
+	far_copy(to->edit, b->edit, b->edits * sizeof(*b->edit));
+	if (b->has_future)
+		far_copy(to->next_use, b->next_use, b->refs * sizeof(*b->next_use));
+	if (b->has_undecided)
+		far_copy(to->undecided, b->undecided, b->refs * sizeof(*b->undecided));
+	if (b->has_groups)
+		far_copy(to->group, b->group, b->refs * sizeof(*b->group));
+}
+
 static void publish(struct cache_feed *feed)
 {
-	uint64_t published = atomic_load_explicit(&feed->published, memory_order_relaxed) + 1;
+	uint64_t published = atomic_load_explicit(&feed->published, memory_order_relaxed);
+	struct batch *to = feed->ring[published++ % FEED_BATCHES];
 
+	copy(to, feed->batch);
 	atomic_store_explicit(&feed->published, published, memory_order_release);
 	for (size_t i = 0; i < feed->consumer_count; i++)
 		crew_submit(feed->crew, &feed->consumers[i]->job);
@@ -98,18 +140,15 @@ static void publish(struct cache_feed *feed)
 void feed_flush(struct cache_feed *feed)
 {
 	struct batch *b = feed->batch;
-	uint64_t next_first = b->first + b->refs, next;
 
 	if (!b->refs && !b->edits)
 		return;
 	b->has_future = feed->future != NULL;
 	if (b->has_future)
 		future_next_uses(feed->future, b->first, b->refs, b->next_use);
+	make_room(feed);
 	publish(feed);
-	next = atomic_load_explicit(&feed->published, memory_order_relaxed);
-	if (next >= FEED_BATCHES)
-		wait_until_taken(feed, next - FEED_BATCHES + 1);
-	begin_batch(feed, next, next_first);
+	begin_batch(feed, b->first + b->refs);
 }
 
 void feed_finish(struct cache_feed *feed)

@@ -18,7 +18,7 @@
 #include "future.h"
 #include "undecided.h"
 
-#define FEED_BATCHES 16
+#define FEED_BATCHES 32
 
 struct cache_feed;
 
@@ -34,10 +34,10 @@ struct cache_feed {
 	struct consumer **consumers;
 	size_t consumer_count;
 	const struct future *future;   /* NULL: nobody asks for it */
-	bool wants_times;	       /* somebody does */
 	struct tally references[TAGS]; /* all of them; each run has its hits */
 	_Atomic uint64_t published;    /* batches */
-	struct batch *batch;	       /* that is being filled, of the ring */
+	_Atomic uint64_t awaited;      /* until all have taken so many, who fills waits */
+	struct batch *batch;	       /* that is being filled; no consumer's business */
 	struct batch *ring[FEED_BATCHES];
 };
 
@@ -52,16 +52,11 @@ uint64_t feed_bytes(void);
 int feed_add_consumer(struct cache_feed *feed, struct consumer *consumer,
 		      void (*take)(struct consumer *consumer, const struct batch *batch));
 
-/* From the first batch on with the times of requests. */
-static inline void feed_want_times(struct cache_feed *feed)
-{
-	feed->wants_times = feed->batch->has_times = true;
-}
-
 /* What the reference that is added next truly was. */
 static inline void feed_group(struct cache_feed *feed, uint8_t group)
 {
 	feed->batch->group[feed->batch->refs] = group;
+	feed->batch->has_groups = true;
 }
 
 /* Hands on what was gathered. */
@@ -78,15 +73,11 @@ static inline void feed_count(struct cache_feed *feed, uint16_t tag, uint64_t re
 }
 
 /* A reference that the caller counts, by that tag; place: see struct batch. */
-static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref, uint64_t time_ns,
-			    uint16_t tag, uint32_t place)
+static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref, uint16_t tag,
+			    uint32_t place)
 {
-	struct batch *b = feed->batch;
-
-	if (b->has_times)
-		b->time_ns[b->refs] = time_ns;
-	batch_put(b, ref, tag, place);
-	if (b->refs == BATCH_REFS)
+	batch_put(feed->batch, ref, tag, place);
+	if (feed->batch->refs == BATCH_REFS)
 		feed_flush(feed);
 }
 
@@ -95,12 +86,10 @@ static inline void feed_add(struct cache_feed *feed, const struct block_ref *ref
  * are in the batch, as long as that has room; then how many they were.
  */
 static inline void feed_put(struct cache_feed *feed, size_t i, const struct block_ref *ref,
-			    uint64_t time_ns, uint16_t tag)
+			    uint16_t tag)
 {
 	struct batch *b = feed->batch;
 
-	if (b->has_times)
-		b->time_ns[b->refs + i] = time_ns;
 	b->is_mixed |= batch_set(b, b->refs + i, ref, tag);
 }
 
@@ -113,11 +102,11 @@ static inline void feed_end_put(struct cache_feed *feed, size_t count)
 
 /* A reference, counted by that tag; place is UNDECIDED_NONE unless its class may come later. */
 static inline void feed_reference(struct cache_feed *feed, const struct block_ref *ref,
-				  uint64_t time_ns, uint16_t tag, uint32_t place)
+				  uint16_t tag, uint32_t place)
 {
 	feed->batch->has_undecided |= place != UNDECIDED_NONE;
 	feed_count(feed, tag, 1, ref->sectors);
-	feed_add(feed, ref, time_ns, tag, place);
+	feed_add(feed, ref, tag, place);
 }
 
 void feed_remove(struct cache_feed *feed, uint64_t first, uint64_t count);

@@ -152,7 +152,7 @@ static void refer_undecided(struct cache_input *in, struct hint_mode *mode, stru
 	uint16_t tag = tag_of(side_of(in, ref->op), CLASS_UNDECIDED);
 	uint32_t place = undecided_add(mode->undecided, &chunk, piece->block, piece->sectors, tag);
 
-	feed_reference(&mode->feed, ref, in->held.time_ns, tag, place);
+	feed_reference(&mode->feed, ref, tag, place);
 }
 
 static void refer(struct cache_input *in, struct hint_mode *mode, const struct piece *piece)
@@ -179,8 +179,7 @@ static void refer(struct cache_input *in, struct hint_mode *mode, const struct p
 	}
 	if (mode->undecided)
 		undecided_supersede(mode->undecided, piece->block);
-	feed_reference(&mode->feed, &ref, in->held.time_ns, tag_of(side_of(in, ref.op), known),
-		       UNDECIDED_NONE);
+	feed_reference(&mode->feed, &ref, tag_of(side_of(in, ref.op), known), UNDECIDED_NONE);
 }
 
 static uint64_t key(uint32_t disk, uint64_t address)
@@ -245,7 +244,7 @@ static void refer_blocks_plainly(const struct cache_input *in, struct cache_feed
 			next = end;
 		ref.block = key(r->disk, block);
 		ref.sectors = next - sector;
-		feed_add(feed, &ref, r->time_ns, tag, UNDECIDED_NONE);
+		feed_add(feed, &ref, tag, UNDECIDED_NONE);
 		ref.flags |= REF_CONTINUES;
 	}
 }
@@ -263,7 +262,7 @@ static void refer_start_plainly(const struct cache_input *in, struct cache_feed 
 	uint16_t tag = tag_of(side_of(in, r->op), CLASS_UNDECIDED);
 
 	feed_count(feed, tag, 1, r->sectors);
-	feed_add(feed, &ref, r->time_ns, tag, UNDECIDED_NONE);
+	feed_add(feed, &ref, tag, UNDECIDED_NONE);
 }
 
 /* What the granularities make of a request: which keys it has, how it is fed. */
@@ -505,12 +504,14 @@ static size_t refer_singles(struct cache_input *in, const struct request *reques
 	struct cache_feed *feed = &in->modes[0].feed;
 	struct timeline *t = &in->timeline;
 	size_t room = BATCH_REFS - feed->batch->refs, max = count < room ? count : room, i;
-	struct tally taken[SIDE_WARM_UP] = {0};
+	const uint16_t tags[] = {tag_of(0, CLASS_UNDECIDED), tag_of(SIDE_WRITES, CLASS_UNDECIDED)};
+	struct tally writes = {0};
+	uint64_t sectors = 0;
 	uint64_t last_ns = t->last_ns;
 
 	for (i = 0; i < max; i++) {
 		const struct request *r = &requests[i];
-		struct tally *side = &taken[r->op == BLOCK_WRITE ? SIDE_WRITES : 0];
+		uint64_t is_write = r->op == BLOCK_WRITE;
 		const struct block_ref ref = {
 			.block = key(r->disk, r->sector >> g.key_shift),
 			.sectors = r->sectors,
@@ -521,16 +522,16 @@ static size_t refer_singles(struct cache_input *in, const struct request *reques
 		if (r->time_ns >= t->next_ns || !is_single(&g, r, in->objects))
 			break;
 		last_ns = r->time_ns > last_ns ? r->time_ns : last_ns;
-		side->references++;
-		side->sectors += r->sectors;
-		feed_put(feed, i, &ref, r->time_ns, tag_of(side - taken, CLASS_UNDECIDED));
+		sectors += r->sectors;
+		writes.references += is_write;
+		writes.sectors += -is_write & r->sectors;
+		feed_put(feed, i, &ref, tags[is_write]);
 	}
 	t->last_ns = last_ns;
-	for (unsigned int side = 0; side < SIDE_WARM_UP; side++) {
-		in->requests[side] += taken[side].references;
-		feed_count(feed, tag_of(side, CLASS_UNDECIDED), taken[side].references,
-			   taken[side].sectors);
-	}
+	in->requests[0] += i - writes.references;
+	in->requests[SIDE_WRITES] += writes.references;
+	feed_count(feed, tags[0], i - writes.references, sectors - writes.sectors);
+	feed_count(feed, tags[SIDE_WRITES], writes.references, writes.sectors);
 	feed_end_put(feed, i);
 	return i;
 }

@@ -202,14 +202,10 @@ int cache_pass_begin(struct cache_pass *p)
 
 int cache_pass_run(struct cache_pass *p, const char *label)
 {
-	struct request_source *requests;
-	struct source *source;
+	struct request_source *requests = p->requests;
+	struct source *source = p->source;
 	int rc;
 
-	if (!p->requests && !p->source && cache_pass_begin(p))
-		return -1;
-	requests = p->requests;
-	source = p->source;
 	p->requests = NULL;
 	p->source = NULL;
 	rc = requests ? for_each_request(p, requests, &p->input, label)

@@ -48,13 +48,13 @@ int cache_pass_survey(struct cache_pass *pass);
 int cache_pass_references(struct cache_pass *pass, struct cache_input *in, const char *label);
 
 /*
- * Opens the trace for the pass that feeds pass->input; who makes many caches before that pass
- * calls it before them. An archive is looked at in a process of its own, and a copy of
- * one with that much address space might be refused.
+ * Opens the trace for the pass that feeds pass->input, before what listens to it is made: a bad
+ * file takes no memory. An archive is looked at in a process of its own, too, and a copy of one
+ * with the address space of many caches might be refused.
  */
 int cache_pass_begin(struct cache_pass *pass);
 
-/* That pass, to its end; begins it if nobody has. */
+/* That pass, to its end. */
 int cache_pass_run(struct cache_pass *pass, const char *label);
 
 /* The first mode whose hints come later than their requests (Sky's), or NULL. */

@@ -52,16 +52,22 @@ static bool is_hit(const uint64_t *hits, size_t i)
 static void count_each(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
 		       const uint64_t *hits)
 {
+	uint64_t misses[SIDES] = {0};
+	bool is_whole = run->is_whole;
+
 	for (size_t i = begin; i < end; i++) {
 		struct tally *tally = &run->hits[batch->tag[i]];
-		bool hit = is_hit(hits, i - begin);
+		uint64_t hit = is_hit(hits, i - begin);
 
 		tally->references += hit;
-		tally->sectors += hit ? batch->ref[i].sectors : 0;
-		run->is_whole |= !(batch->ref[i].flags & REF_CONTINUES);
-		run->request_misses[side_of_tag(batch->tag[i])] += run->is_whole && !hit;
-		run->is_whole &= hit;
+		tally->sectors += -hit & batch->ref[i].sectors;
+		is_whole |= !(batch->ref[i].flags & REF_CONTINUES);
+		misses[side_of_tag(batch->tag[i])] += is_whole & !hit;
+		is_whole &= hit;
 	}
+	run->is_whole = is_whole;
+	for (unsigned int side = 0; side < SIDES; side++)
+		run->request_misses[side] += misses[side];
 }
 
 static void count_alike(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
@@ -81,7 +87,6 @@ static void run_references(struct cache_run *run, const struct batch *batch, siz
 	const struct cache_batch part = {
 		.count = end - begin,
 		.ref = &batch->ref[begin],
-		.time_ns = batch->has_times ? &batch->time_ns[begin] : NULL,
 		.next_use = batch->has_future ? &batch->next_use[begin] : NULL,
 		.first = batch->first + begin,
 	};
@@ -226,9 +231,5 @@ int cache_run_init(struct cache_run *run, struct cache_feed *feed, const char *s
 	if (cache_open(&run->cache, spec, capacity))
 		return -1;
 	run->consumer.take = take;
-	if (!feed)
-		return 0;
-	if (cache_needs(&run->cache) & NEEDS_TIMES)
-		feed_want_times(feed);
-	return feed_add_consumer(feed, &run->consumer, take);
+	return feed ? feed_add_consumer(feed, &run->consumer, take) : 0;
 }

@@ -24,16 +24,27 @@ static void count(struct consumer *consumer, const struct batch *batch)
 	}
 }
 
+/* Those of the 64 references from begin on, which will be added soon. */
+static uint64_t expect_misses(const struct census *c, const struct cache_batch *batch,
+			      const uint64_t *hits, size_t begin)
+{
+	size_t left = batch->count - begin;
+	uint64_t misses;
+
+	if (begin >= batch->count)
+		return 0;
+	misses = ~hits[begin / 64] & (left < 64 ? (1ull << left) - 1 : UINT64_MAX);
+	for (uint64_t m = misses; m; m &= m - 1)
+		block_set_expect(&c->distinct, batch->ref[begin + __builtin_ctzll(m)].block);
+	return misses;
+}
+
 void census_count_misses(struct census *c, const struct cache_batch *batch, const uint64_t *hits)
 {
-	for (size_t begin = 0; begin < batch->count; begin += 64) {
-		size_t left = batch->count - begin;
-		uint64_t all = left < 64 ? (1ull << left) - 1 : UINT64_MAX;
-		uint64_t misses = ~hits[begin / 64] & all;
+	uint64_t misses = expect_misses(c, batch, hits, 0), next;
 
-		for (uint64_t m = misses; m; m &= m - 1)
-			block_set_expect(&c->distinct,
-					 batch->ref[begin + __builtin_ctzll(m)].block);
+	for (size_t begin = 0; begin < batch->count; begin += 64, misses = next) {
+		next = expect_misses(c, batch, hits, begin + 64);
 		for (uint64_t m = misses; m && !c->counting; m &= m - 1)
 			c->counting = add(c, batch->ref[begin + __builtin_ctzll(m)].block);
 	}

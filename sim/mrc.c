@@ -107,13 +107,6 @@ static int find_policies(struct mrc *m)
 		m->scaled_policies += !policy->is_lru;
 		m->has_lru |= policy->is_lru;
 		m->needs_future |= (cache_needs(&cache) & NEEDS_FUTURE) != 0;
-		if (cache_needs(&cache) & NEEDS_TIMES) {
-			cache_close(&cache);
-			return fail("the policy %s needs the times of requests, which samples "
-				    "don't keep: "
-				    "see sky sim",
-				    o->caches[i]);
-		}
 		cache_close(&cache);
 	}
 	return 0;
@@ -168,20 +161,30 @@ static int end_future(struct sampled_future *f)
 	return f->failed ? out_of_memory() : 0;
 }
 
+static struct sample sample_of(const struct mrc *m, const struct group *group, unsigned int i)
+{
+	return sample_make(group->rate, m->options->seed + i);
+}
+
+static int add_future(struct sampled_future *f, struct sample sample, struct cache_feed *feed)
+{
+	if (future_init(&f->future))
+		return out_of_memory();
+	if (feed_add_consumer(feed, &f->consumer, foresee))
+		return -1;
+	f->sample = sample;
+	return 0;
+}
+
 static int add_futures(struct mrc *m, struct cache_feed *feed)
 {
 	m->future = calloc(m->scaled_samples, sizeof(*m->future));
 	if (!m->future)
 		return out_of_memory();
-	for (size_t i = 0; i < m->scaled_samples; i++) {
-		struct sampled_future *f = &m->future[i];
-
-		if (future_init(&f->future))
-			return out_of_memory();
-		if (feed_add_consumer(feed, &f->consumer, foresee))
-			return -1;
-		f->sample = m->scaled[i].sample;
-	}
+	for (const struct group *g = m->groups; g < m->groups + m->group_count; g++)
+		for (unsigned int i = 0; i < g->samples; i++)
+			if (add_future(&m->future[g->first + i], sample_of(m, g, i), feed))
+				return -1;
 	return 0;
 }
 
@@ -265,9 +268,8 @@ static int make_group(struct mrc *m, size_t mode, size_t group)
 	struct scaled_caches *scaled = &m->scaled[mode * m->scaled_samples + g->first];
 
 	for (unsigned int i = 0; i < g->samples; i++) {
-		struct sample sample = sample_make(g->rate, m->options->seed + i);
-
-		if (scaled_caches_init(&scaled[i], sample, g->sizes * m->scaled_policies) ||
+		if (scaled_caches_init(&scaled[i], sample_of(m, g, i),
+				       g->sizes * m->scaled_policies) ||
 		    add_caches(m, &scaled[i], group) ||
 		    scaled_caches_listen(&scaled[i], &m->pass.input.modes[mode].feed))
 			return -1;
@@ -297,7 +299,6 @@ static int make_scaled(struct mrc *m)
 {
 	size_t modes = m->pass.input.mode_count;
 
-	group_sizes(m);
 	m->scaled = calloc(modes * m->scaled_samples, sizeof(*m->scaled));
 	if (!m->scaled)
 		return out_of_memory();
@@ -305,15 +306,9 @@ static int make_scaled(struct mrc *m)
 		for (size_t i = 0; i < m->group_count; i++)
 			if (make_group(m, mode, i))
 				return -1;
-	if (predict_memory(m))
-		return -1;
-	if (!m->needs_future)
-		return 0;
-	if (find_futures(m))
-		return -1;
-	for (size_t i = 0; i < all_scaled(m); i++)
+	for (size_t i = 0; m->needs_future && i < all_scaled(m); i++)
 		m->scaled[i].future = &m->future[i % m->scaled_samples].future;
-	return 0;
+	return predict_memory(m);
 }
 
 static bool needs_control(const struct mrc *m)
@@ -382,6 +377,18 @@ static int make_lru(struct mrc *m)
 	return make_sets(m);
 }
 
+/* What scaled-down caches have to know before they are made. */
+static int survey_blocks(struct mrc *m)
+{
+	if (count_blocks(m))
+		return -1;
+	m->distinct = m->census.distinct.count;
+	if (find_entries(m))
+		return -1;
+	group_sizes(m);
+	return m->needs_future ? find_futures(m) : 0;
+}
+
 static int prepare(struct mrc *m, const char *path)
 {
 	const struct cache_sim_options *o = &m->options->sim;
@@ -393,14 +400,13 @@ static int prepare(struct mrc *m, const char *path)
 	if ((m->scaled_policies || cache_input_survey_kinds(&m->pass.input)) &&
 	    cache_pass_survey(&m->pass))
 		return -1;
+	if (m->scaled_policies && survey_blocks(m))
+		return -1;
+	if (cache_pass_begin(&m->pass))
+		return -1;
 	if (m->has_lru && make_lru(m))
 		return -1;
-	if (!m->scaled_policies)
-		return 0;
-	if (count_blocks(m))
-		return -1;
-	m->distinct = m->census.distinct.count;
-	if (find_entries(m) || make_scaled(m))
+	if (m->scaled_policies && make_scaled(m))
 		return -1;
 	return needs_control(m) ? make_control(m) : 0;
 }

@@ -91,7 +91,7 @@ int scaled_caches_init(struct scaled_caches *s, struct sample sample, size_t roo
 	if (!s->batch || !s->runs)
 		return fail("out of memory for scaled-down caches");
 	s->batch->refs = s->batch->edits = s->batch->first = 0;
-	s->batch->has_undecided = s->batch->has_times = s->batch->is_mixed = false;
+	s->batch->has_undecided = s->batch->is_mixed = false;
 	return 0;
 }
 

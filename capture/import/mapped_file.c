@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/error.h"
 #include "mapped_file.h"
-
-/* Of a page, which is never smaller. */
-#define STEP_BYTES 4096
 
 /* A program reads one file at a time, or the same in two passes. */
 #define MAPPED_MAX 16
@@ -100,14 +98,15 @@ void mapped_file_close(struct mapped_file *file)
 	*file = (struct mapped_file){0};
 }
 
-/* The end of a file that was cut may lie within a page, whose rest then reads as zeros. */
-int mapped_file_need(struct mapped_file *file, size_t from, size_t bytes)
+/*
+ * Looks after it has copied, as the file may be cut at any time. The end of one that was cut may
+ * lie within a page, whose rest then reads as zeros.
+ */
+int mapped_file_copy(struct mapped_file *file, size_t from, size_t bytes, void *to)
 {
-	const volatile uint8_t *at = file->at;
 	struct stat st;
 
-	for (size_t i = from; i < from + bytes; i += STEP_BYTES)
-		at[i];
+	memcpy(to, file->at + from, bytes);
 	if (fstat(file->fd, &st))
 		return fail_errno(errno, "cannot look at %s", file->path);
 	if ((size_t)st.st_size >= file->bytes && !file->cut)

@@ -3,7 +3,7 @@
  * A file's bytes where they lie, for readers of records of a fixed size.
  *
  * Who touches what a file no longer has gets SIGBUS. Where that is a file mapped here, zeros take
- * the place of what is gone, and the reader is told when it asks for the next bytes.
+ * the place of what is gone, and the reader is told when it takes bytes.
  */
 #ifndef SKY_MAPPED_FILE_H
 #define SKY_MAPPED_FILE_H
@@ -29,7 +29,7 @@ int mapped_file_open(struct mapped_file *file, const char *path);
 /* Harmless if it isn't open, but zeroed. */
 void mapped_file_close(struct mapped_file *file);
 
-/* Is the file still as long as it was, and are these bytes there? 0, or -1 after saying it. */
-int mapped_file_need(struct mapped_file *file, size_t from, size_t bytes);
+/* 0, or -1 after saying that the file isn't as long as it was, or that bytes of it were gone. */
+int mapped_file_copy(struct mapped_file *file, size_t from, size_t bytes, void *to);
 
 #endif

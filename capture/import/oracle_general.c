@@ -39,8 +39,9 @@ struct oracle {
 	struct mapped_file file;    /* where it lies, or ... */
 	struct byte_reader *packed; /* ... what unpacks it */
 	char *path;
-	uint64_t record;  /* the next one */
-	uint32_t seconds; /* of the one before */
+	uint64_t record;			       /* the next one */
+	uint32_t seconds;			       /* of the one before */
+	uint8_t records[READ_REQUESTS * RECORD_BYTES]; /* that were copied from the file */
 	struct request request[READ_REQUESTS];
 };
 
@@ -74,6 +75,15 @@ static int damaged(const struct oracle *o, const char *what)
 		    o->record * RECORD_BYTES, what);
 }
 
+static int copy_records(struct oracle *o)
+{
+	uint64_t left = o->source.count - o->record;
+
+	return mapped_file_copy(&o->file, o->record * RECORD_BYTES,
+				(left < READ_REQUESTS ? left : READ_REQUESTS) * RECORD_BYTES,
+				o->records);
+}
+
 /* 1 and the next record, 0 at the end, -1 after saying what is wrong. */
 static int next_record(struct oracle *o, const uint8_t **record)
 {
@@ -81,7 +91,9 @@ static int next_record(struct oracle *o, const uint8_t **record)
 		return byte_reader_take(o->packed, RECORD_BYTES, record);
 	if (o->record == o->source.count)
 		return 0;
-	*record = o->file.at + o->record * RECORD_BYTES;
+	if (o->record % READ_REQUESTS == 0 && copy_records(o))
+		return -1;
+	*record = o->records + o->record % READ_REQUESTS * RECORD_BYTES;
 	return 1;
 }
 
@@ -103,17 +115,6 @@ static int decode(struct oracle *o, const uint8_t *record, struct request *reque
 	return bytes != 0;
 }
 
-/* Of a file that is mapped: are the records there that are read next? */
-static int need_records(struct oracle *o)
-{
-	uint64_t left = o->source.count - o->record;
-
-	if (o->packed)
-		return 0;
-	return mapped_file_need(&o->file, o->record * RECORD_BYTES,
-				(left < READ_REQUESTS ? left : READ_REQUESTS) * RECORD_BYTES);
-}
-
 static ssize_t oracle_requests_read(struct request_source *source, const struct request **requests)
 {
 	struct oracle *o = container_of(source, struct oracle, source);
@@ -121,8 +122,6 @@ static ssize_t oracle_requests_read(struct request_source *source, const struct 
 	size_t n = 0;
 	int rc = 1;
 
-	if (need_records(o))
-		return -1;
 	for (; n < READ_REQUESTS && (rc = next_record(o, &record)) > 0; o->record++) {
 		rc = decode(o, record, &o->request[n]);
 		if (rc < 0)

@@ -32,9 +32,10 @@
 #define TIME_US_MAX	  (1ull << 53)
 #define RESPONSE_US_MAX	  (1ull << 32)
 
-#define READ_REQUESTS	4096
-#define HEAD_ATTRIBUTES 5
-#define TAIL_ATTRIBUTES 2
+#define READ_REQUESTS	 4096
+#define RECORD_BYTES_MAX 40
+#define HEAD_ATTRIBUTES	 5
+#define TAIL_ATTRIBUTES	 2
 
 /* Where a version keeps its fields, as offsets in the record. */
 struct layout {
@@ -384,21 +385,33 @@ struct vscsi_requests {
 	struct request_source source;
 	struct vscsi v;
 	struct mapped_file file;
+	uint8_t records[READ_REQUESTS * RECORD_BYTES_MAX]; /* that were copied from the file */
 	struct request request[READ_REQUESTS];
 };
+
+/* The next record, or NULL after saying that it is gone. */
+static const uint8_t *next_record(struct vscsi_requests *r)
+{
+	size_t bytes = r->v.layout->bytes, at = r->v.record % READ_REQUESTS;
+	uint64_t left = r->source.count - r->v.record;
+
+	if (!at &&
+	    mapped_file_copy(&r->file, r->v.record * bytes,
+			     (left < READ_REQUESTS ? left : READ_REQUESTS) * bytes, r->records))
+		return NULL;
+	r->v.record++;
+	return r->records + at * bytes;
+}
 
 static ssize_t vscsi_requests_read(struct request_source *source, const struct request **requests)
 {
 	struct vscsi_requests *r = container_of(source, struct vscsi_requests, source);
-	uint64_t records = source->count, left = records - r->v.record;
 	struct command command = {0};
 	size_t n = 0;
 
-	if (mapped_file_need(&r->file, r->v.record * r->v.layout->bytes,
-			     (left < READ_REQUESTS ? left : READ_REQUESTS) * r->v.layout->bytes))
-		return -1;
-	while (n < READ_REQUESTS && r->v.record < records) {
-		int rc = decode(&r->v, r->file.at + r->v.record++ * r->v.layout->bytes, &command);
+	while (n < READ_REQUESTS && r->v.record < source->count) {
+		const uint8_t *record = next_record(r);
+		int rc = record ? decode(&r->v, record, &command) : -1;
 
 		if (rc < 0)
 			return -1;

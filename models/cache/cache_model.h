@@ -25,7 +25,7 @@
  * Of all that this header and cache_slots.h say. A model in a shared object
  * that was compiled against another number is refused.
  */
-#define CACHE_INTERFACE_VERSION 1
+#define CACHE_INTERFACE_VERSION 2
 
 /* A miss doesn't bring the block in, and is nothing that the policy learns from. */
 #define REF_NO_ALLOCATE 1u
@@ -52,8 +52,6 @@ struct block_ref {
 struct cache_batch {
 	size_t count;
 	const struct block_ref *ref;
-	/* For models that need times, otherwise NULL: when the request of each was issued. */
-	const uint64_t *time_ns;
 	/*
 	 * For models that need the future, otherwise NULL: the number of the next reference
 	 * to the same block, or NEVER. References are numbered from 0, all in
@@ -71,7 +69,6 @@ struct cache_batch {
 
 /* What a batch has only for those who need it. */
 #define NEEDS_FUTURE 1u /* next_use, for policies that know what comes */
-#define NEEDS_TIMES  2u /* time_ns */
 
 struct cache_model {
 	struct component head; /* kind "cache"; the parameters lie inside the state */
@@ -140,7 +137,6 @@ static inline struct cache_batch cache_batch_at(const struct cache_batch *batch,
 	return (struct cache_batch){
 		.count = 1,
 		.ref = batch->ref + i,
-		.time_ns = batch->time_ns ? batch->time_ns + i : NULL,
 		.next_use = batch->next_use ? batch->next_use + i : NULL,
 		.first = batch->first + i,
 	};

@@ -7,6 +7,9 @@
 
 #define BIT(level) (1ull << (level))
 
+/* So many classes have Sky's hints. */
+#define LEVELS_USED (CLASS_METADATA + 1)
+
 static void *state_of(const struct levels *l, unsigned int level)
 {
 	return l->states + level * l->model->state_bytes;
@@ -233,13 +236,12 @@ int levels_init(struct levels *l, uint32_t capacity, const struct level_rule *ru
 	return rc;
 }
 
-/*
- * Levels are full at different times and memory is not given back: between one instance and
- * one a level. Twice one is what hints of six classes come to.
- */
+/* Levels are full at different times, and memory is not given back. */
 uint64_t levels_bytes(const struct levels *l, uint32_t capacity, unsigned int levels)
 {
-	return levels * l->model->state_bytes + 2 * l->model->bytes(l->states, capacity);
+	unsigned int used = levels < LEVELS_USED ? levels : LEVELS_USED;
+
+	return levels * l->model->state_bytes + used * l->model->bytes(l->states, capacity);
 }
 
 unsigned int levels_of_class(const struct levels *l, const struct block_ref *ref)

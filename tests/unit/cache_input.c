@@ -39,7 +39,6 @@ static void listen(struct consumer *consumer, const struct batch *batch)
 		mix(l, (uint64_t)batch->ref[i].sectors << 32 | batch->ref[i].op << 16 |
 			       batch->ref[i].io_class << 8 | batch->ref[i].flags);
 		mix(l, batch->tag[i]);
-		mix(l, batch->has_times ? batch->time_ns[i] : 0);
 	}
 	l->references += batch->refs;
 	l->mixed += batch->is_mixed;
@@ -99,17 +98,16 @@ static void take_requests(struct cache_input *in, const struct request *requests
 struct setting {
 	enum granularity granularity;
 	struct cache_rules rules;
-	bool times;
 };
 
 static const struct setting settings[] = {
-	{GRANULARITY_4K, {0}, false},
-	{GRANULARITY_START, {0}, true},
-	{GRANULARITY_4K, {.warm_up_requests = 7000}, true},
-	{GRANULARITY_4K, {.window_ns = 5000000}, false},
-	{GRANULARITY_4K, {.writes = WRITES_AROUND}, false},
-	{GRANULARITY_4K, {.writes = WRITES_UPDATE}, false},
-	{GRANULARITY_START, {.largest_sectors = 6}, false},
+	{GRANULARITY_4K, {0}},
+	{GRANULARITY_START, {0}},
+	{GRANULARITY_4K, {.warm_up_requests = 7000}},
+	{GRANULARITY_4K, {.window_ns = 5000000}},
+	{GRANULARITY_4K, {.writes = WRITES_AROUND}},
+	{GRANULARITY_4K, {.writes = WRITES_UPDATE}},
+	{GRANULARITY_START, {.largest_sectors = 6}},
 };
 
 static void run(const struct setting *setting, struct listener *listener, struct cache_input *in,
@@ -120,8 +118,6 @@ static void run(const struct setting *setting, struct listener *listener, struct
 	cr_assert_eq(cache_input_init(in, setting->granularity, crew), 0);
 	cr_assert_eq(cache_input_use(in, HINTS_NONE), 0);
 	in->rules = setting->rules;
-	if (setting->times)
-		feed_want_times(&in->modes[0].feed);
 	*listener = (struct listener){0};
 	cr_assert_eq(feed_add_consumer(&in->modes[0].feed, &listener->consumer, listen), 0);
 	take(in, random_requests(17));

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/far_copy.h"
 #include "common/fnv1a.h"
 #include "common/output.h"
 #include "common/size.h"
@@ -49,6 +50,22 @@ Test(fnv1a, over_zeros_is_that_of_zero_bytes)
 
 	for (size_t n = 0; n <= 4096; n = 2 * n + 1)
 		cr_expect_eq(fnv1a_zeros(state, n), fnv1a_update(state, zeros, n));
+}
+
+Test(far_copy, copies_what_memcpy_copies_and_nothing_else)
+{
+	static uint8_t from[1024], to[1024], expected[1024];
+
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = i * 31 + (i >> 8);
+	for (size_t at = 0; at < 70; at++)
+		for (size_t bytes = 0; bytes < 400; bytes += 1 + bytes / 40) {
+			memset(to, 0xee, sizeof(to));
+			memset(expected, 0xee, sizeof(expected));
+			far_copy(to + at, from + at * 3 % 17, bytes);
+			memcpy(expected + at, from + at * 3 % 17, bytes);
+			cr_assert_arr_eq(to, expected, sizeof(to));
+		}
 }
 
 Test(size, understands_suffixes_and_refuses_the_rest)

@@ -221,7 +221,7 @@ static void use_block(struct sets_fed *f, uint64_t block, uint8_t io_class, uint
 {
 	const struct block_ref ref = {.block = block, .sectors = 3, .io_class = io_class};
 
-	feed_reference(&f->feed, &ref, 0, tag_of(0, io_class), place);
+	feed_reference(&f->feed, &ref, tag_of(0, io_class), place);
 }
 
 #define ROUNDS 10

@@ -195,3 +195,56 @@ Test(crew, does_every_job_that_is_handed_out_after_its_last_change)
 		crew_free(crew);
 	}
 }
+
+/* A job that says when it is half done, and doesn't end before somebody has heard that. */
+struct halves {
+	struct crew_job job;
+	struct crew *crew;
+	unsigned int round;
+	atomic_bool begun, half, heard;
+};
+
+static void do_halves(struct crew_job *job)
+{
+	struct halves *h = container_of(job, struct halves, job);
+
+	cr_expect(!crew_is_helped(h->crew), "another thread does it");
+	atomic_store(&h->begun, true);
+	usleep(h->round % 8 * 50);
+	atomic_store(&h->half, true);
+	crew_nudge(h->crew);
+	while (!atomic_load(&h->heard))
+		usleep(50);
+}
+
+static bool is_half(const void *context)
+{
+	const struct halves *h = context;
+
+	return atomic_load(&h->half);
+}
+
+static bool never(const void *context)
+{
+	return false;
+}
+
+Test(crew, is_helped_until_somebody_in_the_middle_of_a_job_says_enough)
+{
+	struct crew *crew = crew_new(2);
+
+	cr_assert_not_null(crew);
+	cr_expect(crew_is_helped(crew));
+	for (unsigned int round = 0; round < 200; round++) {
+		struct halves h = {.job.work = do_halves, .crew = crew, .round = round};
+
+		crew_submit(crew, &h.job);
+		while (!atomic_load(&h.begun))
+			usleep(50);
+		crew_help_until(crew, is_half, &h);
+		atomic_store(&h.heard, true);
+		crew_settle(crew);
+	}
+	crew_help_until(crew, never, NULL); /* nothing is to be done or waited for */
+	crew_free(crew);
+}
