@@ -22,6 +22,9 @@
 #define SIDE_WRITES  1u
 #define SIDE_WARM_UP 2u
 
+/* The bit of a tag that tells writes from reads. */
+#define TAG_WRITES (SIDE_WRITES * CLASS_VALUES)
+
 static inline uint16_t tag_of(unsigned int side, uint8_t io_class)
 {
 	return side * CLASS_VALUES + io_class;
@@ -75,7 +78,8 @@ struct batch {
 	bool has_undecided;
 	bool has_future;
 	bool has_groups;
-	bool is_mixed; /* not all references are alike: tag, sectors, whole requests */
+	bool is_mixed; /* references differ in more than reads and writes: class, sectors, ... */
+	uint64_t writes[HIT_WORDS(BATCH_REFS) + 1]; /* a bit each, if it isn't mixed */
 	struct block_ref ref[BATCH_REFS];
 	uint64_t next_use[BATCH_REFS]; /* if has_future */
 	uint16_t tag[BATCH_REFS];
@@ -84,13 +88,36 @@ struct batch {
 	struct edit edit[BATCH_EDITS];
 };
 
-/* Makes it the ith of the batch; says whether it differs from the first. */
+/* Makes it the ith of the batch; says whether that is mixed then. */
 static inline bool batch_set(struct batch *b, size_t i, const struct block_ref *ref, uint16_t tag)
 {
 	b->ref[i] = *ref;
 	b->tag[i] = tag;
-	return (tag ^ b->tag[0]) | (ref->sectors ^ b->ref[0].sectors) |
+	return ((tag ^ b->tag[0]) & ~TAG_WRITES) | (ref->sectors ^ b->ref[0].sectors) |
 	       (ref->flags & REF_CONTINUES);
+}
+
+/* All references are in. */
+static inline void batch_end(struct batch *b)
+{
+	for (size_t begin = 0; !b->is_mixed && begin < b->refs; begin += 64) {
+		size_t left = b->refs - begin, count = left < 64 ? left : 64;
+		uint64_t writes = 0;
+
+		for (size_t i = 0; i < count; i++)
+			writes |= (uint64_t)((b->tag[begin + i] & TAG_WRITES) != 0) << i;
+		b->writes[begin / 64] = writes;
+	}
+}
+
+/* Which of up to 64 references from i on are writes, where it isn't mixed. */
+static inline uint64_t batch_writes(const struct batch *b, size_t i, size_t end)
+{
+	uint64_t writes = b->writes[i / 64] >> i % 64;
+
+	if (i % 64)
+		writes |= b->writes[i / 64 + 1] << (64 - i % 64);
+	return end - i < 64 ? writes & ((1ull << (end - i)) - 1) : writes;
 }
 
 /* Puts a reference into it, where there is room for another. */

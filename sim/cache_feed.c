@@ -143,6 +143,7 @@ void feed_flush(struct cache_feed *feed)
 
 	if (!b->refs && !b->edits)
 		return;
+	batch_end(b);
 	b->has_future = feed->future != NULL;
 	if (b->has_future)
 		future_next_uses(feed->future, b->first, b->refs, b->next_use);

@@ -70,14 +70,29 @@ static void count_each(struct cache_run *run, const struct batch *batch, size_t 
 		run->request_misses[side] += misses[side];
 }
 
+static void count_side(struct cache_run *run, uint16_t tag, uint32_t sectors, uint64_t references,
+		       uint64_t hits)
+{
+	run->hits[tag].references += hits;
+	run->hits[tag].sectors += hits * sectors;
+	run->request_misses[side_of_tag(tag)] += references - hits;
+}
+
+/* Of references that are reads or writes, but alike otherwise. */
 static void count_alike(struct cache_run *run, const struct batch *batch, size_t begin, size_t end,
 			const uint64_t *hits, size_t count)
 {
-	struct tally *tally = &run->hits[batch->tag[0]];
+	uint16_t of_writes = batch->tag[0] | TAG_WRITES, of_reads = of_writes ^ TAG_WRITES;
+	uint64_t writes = 0, write_hits = 0;
 
-	tally->references += count;
-	tally->sectors += (uint64_t)count * batch->ref[0].sectors;
-	run->request_misses[side_of_tag(batch->tag[0])] += end - begin - count;
+	for (size_t i = begin; i < end; i += 64) {
+		uint64_t word = batch_writes(batch, i, end);
+
+		writes += __builtin_popcountll(word);
+		write_hits += __builtin_popcountll(word & hits[(i - begin) / 64]);
+	}
+	count_side(run, of_reads, batch->ref[0].sectors, end - begin - writes, count - write_hits);
+	count_side(run, of_writes, batch->ref[0].sectors, writes, write_hits);
 	run->is_whole = is_hit(hits, end - begin - 1);
 }
 

@@ -11,6 +11,7 @@ static void hand_on(struct scaled_caches *s)
 	struct batch *b = s->batch;
 	uint64_t next_first = b->first + b->refs;
 
+	batch_end(b);
 	b->has_future = s->future != NULL;
 	if (b->has_future)
 		future_next_uses(s->future, b->first, b->refs, b->next_use);
