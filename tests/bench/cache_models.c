@@ -2,9 +2,11 @@
 /*
  * How fast the cache models are, without any decoding: 20 M references to 1 M
  * objects (zipf 0.9; the same with scans), a cache of 100,000, batches as the
- * simulator makes them. Beside each rate stands its ratio to a bare look-up
- * in the same slots, measured in the same run: the best of RUNS each, by CPU
- * time, since a bench may have to share its machine.
+ * simulator makes them. Beside each rate stand its ratios to two that are measured in the
+ * same run, in as much memory: a bare probe, which looks a block up and moves it in its list,
+ * and look-ups that each wait for the one before, which is what the machine does without
+ * fetching ahead. The best of RUNS each, by CPU time, since a bench may have to share its
+ * machine; then the memory of a cached block.
  *
  * cache_models [SPEC]...	without arguments: every registered policy
  */
@@ -79,11 +81,15 @@ static size_t run_batches(const struct cache *cache, const struct block_ref *ref
 	return hits;
 }
 
-/* M references/s. */
-static double rate_of(const char *spec, const struct block_ref *ref, const uint64_t *next_use,
-		      double *miss_ratio)
+struct measured {
+	double rate; /* M references/s */
+	double miss_ratio, block_bytes;
+};
+
+static struct measured measure(const char *spec, const struct block_ref *ref,
+			       const uint64_t *next_use)
 {
-	double best = 0;
+	struct measured best = {0};
 
 	for (int run = 0; run < RUNS; run++) {
 		struct cache cache;
@@ -95,36 +101,66 @@ static double rate_of(const char *spec, const struct block_ref *ref, const uint6
 		begin = now_s();
 		hits = run_batches(&cache, ref, next_use);
 		rate = REFERENCES / (now_s() - begin) / 1e6;
-		*miss_ratio = 1 - (double)hits / REFERENCES;
-		best = rate > best ? rate : best;
+		best.miss_ratio = 1 - (double)hits / REFERENCES;
+		best.block_bytes = (double)cache_bytes(&cache) / CAPACITY;
+		best.rate = rate > best.rate ? rate : best.rate;
 		cache_close(&cache);
 	}
 	return best;
 }
 
-/* Look-ups alone, in slots that hold the most recent of the references. */
-static double bare_rate(const struct block_ref *ref)
+/* Slots that hold the first of the references. */
+static void fill(struct cache_slots *slots, const struct block_ref *ref)
+{
+	if (cache_slots_init(slots, CAPACITY, 1))
+		exit(1);
+	for (size_t i = 0; slots->used < CAPACITY; i++)
+		if (!slots_find(slots, ref[i].block))
+			slots_link_newest(slots, 0, slots_take(slots, &ref[i]));
+}
+
+static uint64_t probe(struct cache_slots *slots, const struct block_ref *ref)
+{
+	uint64_t found = 0;
+
+	for (size_t i = 0; i < REFERENCES; i++) {
+		uint32_t slot;
+
+		slots_fetch_ahead(slots, &ref[i], REFERENCES - i);
+		slot = slots_find(slots, ref[i].block);
+		if (slot)
+			slots_refresh(slots, slot);
+		found += slot != 0;
+	}
+	return found;
+}
+
+/* What is looked up is a number that takes the slot before it to make: its top bit is 0. */
+static uint64_t look_up_in_turn(struct cache_slots *slots, const struct block_ref *ref)
+{
+	uint64_t found = 0;
+	uint32_t slot = 0;
+
+	for (size_t i = 0; i < REFERENCES; i++) {
+		slot = slots_find(slots, ref[i].block + (slot >> 31));
+		found += slot != 0;
+	}
+	return found;
+}
+
+static double bare_rate(const struct block_ref *ref,
+			uint64_t (*look)(struct cache_slots *slots, const struct block_ref *ref))
 {
 	struct cache_slots slots = {0};
-	double begin, best = 0;
-	volatile size_t found;
+	double best = 0;
 
-	if (cache_slots_init(&slots, CAPACITY, 1))
-		exit(1);
-	for (size_t i = 0; slots.used < CAPACITY; i++)
-		if (!slots_find(&slots, ref[i].block))
-			slots_take(&slots, &ref[i]);
+	fill(&slots, ref);
 	for (int run = 0; run < RUNS; run++) {
-		size_t n = 0;
+		double begin = now_s(), rate;
+		volatile uint64_t found = look(&slots, ref);
 
-		begin = now_s();
-		for (size_t i = 0; i < REFERENCES; i++) {
-			slots_fetch_ahead(&slots, &ref[i], REFERENCES - i);
-			n += slots_find(&slots, ref[i].block) != 0;
-		}
-		found = n;
-		if (found && REFERENCES / (now_s() - begin) / 1e6 > best)
-			best = REFERENCES / (now_s() - begin) / 1e6;
+		rate = found ? REFERENCES / (now_s() - begin) / 1e6 : 0;
+		best = rate > best ? rate : best;
 	}
 	cache_slots_fini(&slots);
 	return best;
@@ -134,14 +170,18 @@ static void bench(const char *label, bool scans, const char *const *specs, size_
 {
 	struct block_ref *ref = make_references(scans);
 	uint64_t *next_use = make_future(ref);
-	double bare = bare_rate(ref), miss_ratio;
+	double probed = bare_rate(ref, probe), in_turn = bare_rate(ref, look_up_in_turn);
 
-	printf("%-6s %-24s %8.1f M/s\n", label, "(look-up alone)", bare);
+	printf("%s: M references/s, of a bare probe, of look-ups in turn, miss ratio, bytes a "
+	       "cached block\n",
+	       label);
+	printf("  %-22s %6.1f\n", "(bare probe)", probed);
+	printf("  %-22s %6.1f\n", "(look-ups in turn)", in_turn);
 	for (size_t i = 0; i < count; i++) {
-		double rate = rate_of(specs[i], ref, next_use, &miss_ratio);
+		struct measured m = measure(specs[i], ref, next_use);
 
-		printf("%-6s %-24s %8.1f M/s  %5.2f of the look-up  miss ratio %.4f\n", label,
-		       specs[i], rate, rate / bare, miss_ratio);
+		printf("  %-22s %6.1f  %5.2f  %5.2f  %.4f  %5.1f\n", specs[i], m.rate,
+		       m.rate / probed, m.rate / in_turn, m.miss_ratio, m.block_bytes);
 	}
 	free(next_use);
 	free(ref);
