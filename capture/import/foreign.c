@@ -63,7 +63,8 @@ struct foreign {
 	bool ended, unsorted;
 	uint64_t number;     /* of the record read last */
 	uint64_t newest_ns;  /* its time */
-	uint64_t first_ns;   /* the first record's */
+	uint64_t first_ns;   /* the first record's, if ... */
+	bool has_first;
 	uint64_t emitted_ns; /* nothing earlier can be taken any more */
 	uint64_t skipped, sorted, rounded, unmatched;
 	uint64_t whole_units; /* how many are multiples of 512 units */
@@ -166,10 +167,11 @@ static const char *check_times(struct foreign *f, const struct foreign_record *r
 
 	if (r->time_ns > INT64_MAX)
 		return "has a time beyond any clock";
-	if (f->number == 1)
+	if (!f->has_first)
 		f->first_ns = r->time_ns;
 	else if (r->time_ns > f->first_ns + SPAN_NS_MAX || r->time_ns < before)
 		return "has a time more than 20 years from the first";
+	f->has_first = true;
 	if (r->response_ns != RESPONSE_UNKNOWN && r->response_ns > RESPONSE_NS_MAX)
 		return "has a response time of over a day";
 	return NULL;

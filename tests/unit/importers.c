@@ -158,6 +158,18 @@ static const struct good goods[] = {
 	 "7,R,512,0,10\r\n"
 	 "7,R,512,512,10\r\n",
 	 "R0:1+1@10000 "},
+	{"alibaba", NULL,
+	 "device_id,opcode,offset,length,timestamp\n"
+	 "7,R,512,512,1577808144360767\n",
+	 "R0:1+1@1577808144360767000 "},
+	{"msr", NULL,
+	 "Timestamp,Hostname,DiskNumber,Type,Offset,Size,ResponseTime\n"
+	 "128166372003061629,hm,1,Read,383496192,32768,1331\n",
+	 "R0:749016+64@1172163600306162900 C1@1172163600306296000 "},
+	{"csv", NULL,
+	 "time_us,op,offset_bytes,length_bytes\n"
+	 "1577808144360767,R,512,0\n1577808144360767,R,512,512\n",
+	 "R0:1+1@1577808144360767000 "},
 	{"tencent", NULL,
 	 "1538323200,12910952,128,0,1063\n"
 	 "1538323200,8,9,1,1283\n"
