@@ -100,5 +100,6 @@ static inline bool sky_breakpoint(struct kvm_vcpu *vcpu, u64 *dr6)
 }
 
 void sky_svm_init(void);
+void sky_vmx_init(void);
 
 #endif

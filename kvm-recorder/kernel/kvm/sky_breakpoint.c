@@ -3,6 +3,8 @@
  * Ends of calls without an IRET intercept: a breakpoint on the guest kernel's own
  * IRET instruction, in a debug register that the guest doesn't use.
  *
+ * Calls by `int 0x80` and SYSENTER are seen where they come to the guest's kernel.
+ *
  * A kernel has one IRETQ by which it returns to user mode, and a few for other ends,
  * not far from where SYSCALL enters it. Those are looked for once, and tried; the one
  * that returned to user mode gets the first register from then on. At the breakpoint
@@ -17,6 +19,7 @@
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 
+#include "cpuid.h"
 #include "kvm_cache_regs.h"
 #include "x86.h"
 #include "sky_kvm.h"
@@ -26,6 +29,9 @@
 #define PAGES_NEAR	4 /* before and behind the entry's */
 #define SELECTOR_RPL	3
 #define PRIVILEGE_USER	3
+
+/* Without the places of IRET: calls by `int 0x80` and SYSENTER. */
+#define PLACES_OF_CALLS 2
 
 static bool guest_uses(const struct kvm_vcpu *vcpu, unsigned int slot)
 {
@@ -72,6 +78,8 @@ static void find_places(struct sky_vcpu *sky)
 		return;
 	sky->vm->entry = entry;
 	sky->vm->gate_80 = gate_80(sky);
+	sky->vm->sysenter = guest_cpuid_is_intel(sky->vcpu) ?
+				    sky_msr(sky->vcpu, MSR_IA32_SYSENTER_EIP) : 0;
 	sky->vm->iret_count = 0;
 	sky->vm->iret_proven = false;
 	for (i = 0; i <= PAGES_NEAR; i++) {
@@ -133,7 +141,10 @@ static bool is_loaded(const struct sky_vcpu *sky, const u64 *breakpoint)
 	return true;
 }
 
-/* The places in the order of their worth. */
+/*
+ * The places in the order of their worth. SYSENTER, which only 32-bit programs use, makes room for
+ * returns until it is known which IRET they take.
+ */
 static unsigned int places(const struct sky_vm *vm, bool calls, bool returns, u64 *place)
 {
 	unsigned int count = 0, i = 0;
@@ -142,6 +153,8 @@ static unsigned int places(const struct sky_vm *vm, bool calls, bool returns, u6
 		place[count++] = vm->iret[i++];
 	if (calls && vm->gate_80)
 		place[count++] = vm->gate_80;
+	if (calls && vm->sysenter && (vm->iret_proven || !returns))
+		place[count++] = vm->sysenter;
 	while (returns && i < vm->iret_count)
 		place[count++] = vm->iret[i++];
 	return count;
@@ -150,7 +163,7 @@ static unsigned int places(const struct sky_vm *vm, bool calls, bool returns, u6
 bool sky_breakpoints(struct sky_vcpu *sky, const struct sky_vendor *vendor, bool calls,
 		     bool returns)
 {
-	u64 place[SKY_IRETS_MAX + 1], breakpoint[KVM_NR_DB_REGS] = {};
+	u64 place[SKY_IRETS_MAX + PLACES_OF_CALLS], breakpoint[KVM_NR_DB_REGS] = {};
 	unsigned int slot, next = 0, count = 0;
 	struct kvm_vcpu *vcpu = sky->vcpu;
 
@@ -221,11 +234,16 @@ static void call_comes(struct sky_vcpu *sky, const struct sky_frame *frame)
 		sky_int80(sky, frame->rip - SKY_INT80_BYTES, frame->rip, frame->rsp, frame->cs);
 }
 
-/* Whatever stands at the top of the kernel's stack. */
+/* But for SYSENTER, what it is about stands at the top of the kernel's stack. */
 static void place_reached(struct sky_vcpu *sky, u64 rip)
 {
 	struct sky_frame frame;
 
+	if (rip == READ_ONCE(sky->vm->sysenter)) {
+		sky_count(sky->vm, SKY_COUNT_exit_sysenter);
+		sky_sysenter(sky);
+		return;
+	}
 	if (sky_read_kernel(sky, kvm_rsp_read(sky->vcpu), &frame, sizeof(frame)) != sizeof(frame))
 		sky_count(sky->vm, SKY_COUNT_exit_iret_native);
 	else if (rip == READ_ONCE(sky->vm->gate_80))

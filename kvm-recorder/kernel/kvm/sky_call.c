@@ -349,7 +349,7 @@ static void take_arguments(struct sky_vcpu *sky, struct sky_call *call)
 	const u8 *from = call->flags & SKY_CALL_INT80	? registers_int80 :
 			 call->flags & SKY_CALL_COMPAT ? registers_32 :
 							  registers_64;
-	bool fast = from == registers_32;
+	bool fast = from == registers_32, stacked = fast || !call->next_rip; /* SYSENTER */
 	unsigned int i, count = fast ? ARRAY_SIZE(registers_32) : ARRAY_SIZE(call->raw_argument);
 	u32 last = 0;
 
@@ -358,7 +358,7 @@ static void take_arguments(struct sky_vcpu *sky, struct sky_call *call)
 		if (is_32(call))
 			call->raw_argument[i] = (u32)call->raw_argument[i];
 	}
-	if (fast && sky_read_user(sky, call->stack, &last, sizeof(last)) == sizeof(last))
+	if (stacked && sky_read_user(sky, call->stack, &last, sizeof(last)) == sizeof(last))
 		call->raw_argument[5] = last;
 }
 
@@ -830,6 +830,8 @@ static struct sky_call *call_ends(struct sky_vcpu *sky, u64 rip, u64 stack, s64 
 	call = call_find(sky, process, &cpu);
 	if (!call && process->host && result)
 		call = call_find(sky, process->host, &cpu);
+	if (call && !call->next_rip)
+		sky_sysenter_returns(sky, call, rip);
 	if (!call || (rip != call->next_rip && rip != call->rip)) {
 		sky_count(sky->vm, SKY_COUNT_returns_unknown);
 		return NULL;

@@ -106,7 +106,7 @@ static void enter_kernel(struct kvm_vcpu *vcpu, u64 rip, u64 flags, bool is_64_b
 	kvm_r11_write(vcpu, flags);
 	set_segment(vcpu, VCPU_SREG_CS, selector, true);
 	set_segment(vcpu, VCPU_SREG_SS, selector + 8, false);
-	go_to(vcpu,sky_msr(vcpu, is_64_bit ? MSR_LSTAR : MSR_CSTAR), now);
+	go_to(vcpu, sky_msr(vcpu, is_64_bit ? MSR_LSTAR : MSR_CSTAR), now);
 	trap(vcpu, now);
 }
 
@@ -118,6 +118,9 @@ static bool syscall(struct sky_vcpu *sky, unsigned int length)
 	bool is_64_bit = is_64_bit_mode(vcpu);
 	enum sky_entry entry = SKY_ENTRY_BEGINS;
 
+	/* Intel's processors don't have it in compatibility mode. */
+	if (!is_64_bit && guest_cpuid_is_intel(vcpu))
+		return false;
 	sky_count(sky->vm, SKY_COUNT_exit_syscall);
 	if (static_call(kvm_x86_get_cpl)(vcpu) == 3)
 		entry = enter(sky, is_64_bit, rip, length);
@@ -203,9 +206,6 @@ bool __sky_undefined_instruction(struct kvm_vcpu *vcpu)
 		return false;
 	if (byte == 0x05)
 		return syscall(sky, at);
-	/* AMD's processors have no SYSENTER in long mode: KVM emulates it for Intel's guests. */
-	if (byte == 0x34 && guest_cpuid_is_intel(vcpu))
-		sky_count(sky->vm, SKY_COUNT_uncovered);
 	return byte == 0x07 && sysret(sky, rex & REX_W);
 }
 
@@ -215,6 +215,20 @@ void sky_int80(struct sky_vcpu *sky, u64 rip, u64 next_rip, u64 stack, u16 segme
 	bool compat = segment != ((selector + 16) | SELECTOR_RPL);
 
 	sky_call_enter(sky, SKY_CALL_INT80 | (compat ? SKY_CALL_COMPAT : 0), rip, next_rip, stack);
+}
+
+void sky_sysenter(struct sky_vcpu *sky)
+{
+	sky_call_enter(sky, SKY_CALL_INT80 | SKY_CALL_COMPAT, 0, 0, (u32)kvm_rbp_read(sky->vcpu));
+}
+
+void sky_sysenter_returns(struct sky_vcpu *sky, struct sky_call *call, u64 rip)
+{
+	u8 bytes[SKY_INT80_BYTES] = {};
+
+	sky_read_user(sky, rip, bytes, sizeof(bytes));
+	call->rip = bytes[0] == 0xcd && bytes[1] == 0x80 ? rip : rip - SKY_INT80_BYTES;
+	call->next_rip = call->rip + SKY_INT80_BYTES;
 }
 
 /* A page fault ends in the kernel, too, where a system call reads or writes what is mapped. */

@@ -57,6 +57,7 @@
 enum sky_counter {
 	SKY_COUNT_exit_syscall, /* exits of the virtual CPU for Sky's sake, by kind */
 	SKY_COUNT_exit_int80,
+	SKY_COUNT_exit_sysenter,
 	SKY_COUNT_exit_sysret,
 	SKY_COUNT_exit_iret_call, /* the end of a call */
 	SKY_COUNT_exit_iret_interrupt, /* to user mode, of anything else */
@@ -303,7 +304,7 @@ struct sky_fork {
 	bool told; /* the parent's call has returned, or will not */
 	bool recorded;
 	u64 since_ns;
-	u64 rip, stack, fs_base; /* where a child begins */
+	u64 rip, stack, fs_base; /* where a child begins; rip 0: not known */
 	u64 tid_at; /* where in its memory it has its number; 0: nowhere */
 	u64 flags; /* of clone */
 	u64 space; /* of the parent */
@@ -322,7 +323,7 @@ struct sky_call {
 	struct hlist_node by_thread;
 	struct list_head age;
 	u64 space, stack, fs_base;
-	u64 rip, next_rip;
+	u64 rip, next_rip; /* 0: not known before it returns */
 	/* As Linux has them; of other ABIs' calls those of the one that means the same. */
 	u64 argument[6];
 	u32 number;
@@ -376,6 +377,7 @@ struct sky_vm {
 	/* Of the guest's kernel (sky_breakpoint.c): */
 	u64 entry; /* of SYSCALL; 0: it was not looked at yet */
 	u64 gate_80;
+	u64 sysenter; /* where that goes; 0: nowhere */
 	u64 iret[SKY_IRETS_MAX]; /* what may be IRETQ */
 	unsigned int iret_count;
 	bool iret_proven; /* the first of them returns to user mode */
@@ -739,6 +741,12 @@ u64 sky_msr(struct kvm_vcpu *vcpu, u32 index);
 void sky_kernel_return(struct sky_vcpu *sky);
 /* A call by `int 0x80`, whose code segment tells by what program. */
 void sky_int80(struct sky_vcpu *sky, u64 rip, u64 next_rip, u64 stack, u16 segment);
+/*
+ * A call by SYSENTER, which doesn't tell where from. Linux has it made in a page of its own, where
+ * `int 0x80` follows: there such a call is made anew, and it returns right behind.
+ */
+void sky_sysenter(struct sky_vcpu *sky);
+void sky_sysenter_returns(struct sky_vcpu *sky, struct sky_call *call, u64 rip);
 
 /* sky_breakpoint.c */
 /*

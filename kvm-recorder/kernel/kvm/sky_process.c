@@ -574,8 +574,8 @@ static bool is_first_return(struct sky_vcpu *sky, const struct sky_fork *fork,
 		return false;
 	if (fork->exec)
 		return candidate_at(fork, cpu->space) >= 0 && registers_are_zero(sky);
-	return fork->rip == rip && fork->stack == cpu->stack && fork->fs_base == cpu->fs_base &&
-	       !kvm_rax_read(sky->vcpu);
+	return (!fork->rip || fork->rip == rip) && fork->stack == cpu->stack &&
+	       fork->fs_base == cpu->fs_base && !kvm_rax_read(sky->vcpu);
 }
 
 static void child_found(struct sky_vcpu *sky, struct sky_fork *fork, struct sky_cpu *cpu)

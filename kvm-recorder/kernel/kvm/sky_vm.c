@@ -385,6 +385,7 @@ void sky_cpuid(struct kvm_vcpu *vcpu)
 static const char *const counter_names[] = {
 	[SKY_COUNT_exit_syscall] = "exit_syscall",
 	[SKY_COUNT_exit_int80] = "exit_int80",
+	[SKY_COUNT_exit_sysenter] = "exit_sysenter",
 	[SKY_COUNT_exit_sysret] = "exit_sysret",
 	[SKY_COUNT_exit_iret_call] = "exit_iret_call",
 	[SKY_COUNT_exit_iret_interrupt] = "exit_iret_interrupt",
