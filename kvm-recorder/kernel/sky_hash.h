@@ -17,9 +17,11 @@
 
 u64 sky_fnv1a(u64 state, const void *data, size_t bytes);
 
+#define SKY_HASH_LANES 4
+/* That many runs of bytes side by side, one to SKY_HASH_LANES: each goes on from its state. */
+void sky_fnv1a_lanes(u64 *state, const u8 *const *from, unsigned int lanes, size_t bytes);
 /* Best in multiples of SKY_HASH_LANES. */
 void sky_fnv1a_chunks(const u8 *const *chunk, unsigned int count, u64 *sums);
-#define SKY_HASH_LANES 4
 
 /* The enum marker of the event model, by the first bytes of a chunk and its checksum. */
 u64 sky_marker(const void *head, u64 sum);

@@ -144,27 +144,38 @@ static void push(struct sky_hasher *hasher, u64 sum)
 	hasher->whole = true;
 }
 
-/* Whole chunks in whole pages go side by side. */
-static u64 hash_pages(struct sky_hasher *hasher, u64 address)
+/*
+ * Whole chunks go side by side, wherever in their pages they begin. Returns how many bytes
+ * that was: it ends in front of a page that isn't in memory.
+ */
+static u64 hash_chunks(struct sky_hasher *hasher, u64 address, u64 bytes)
 {
-	struct page *page[SKY_HASH_LANES];
-	const u8 *from[SKY_HASH_LANES];
-	unsigned int got, i;
+	const u8 *from[SKY_HASH_LANES + 1], *begin[SKY_HASH_LANES];
+	unsigned int lead = offset_in_page(address), pages, lanes, i;
+	u64 *sum = hasher->sum + hasher->sums;
+	struct page *page[SKY_HASH_LANES + 1];
 
-	for (got = 0; got < SKY_HASH_LANES; got++) {
-		from[got] = page_get(hasher->sky->vcpu, address + got * PAGE_SIZE, PFERR_USER_MASK,
-				     page + got);
-		if (!from[got])
+	lanes = min_t(u64, bytes / SKY_CHUNK_BYTES, SKY_HASH_LANES);
+	for (pages = 0; pages < lanes + !!lead; pages++) {
+		from[pages] = page_get(hasher->sky->vcpu,
+				       (address & PAGE_MASK) + pages * PAGE_SIZE,
+				       PFERR_USER_MASK, page + pages);
+		if (!from[pages])
 			break;
 	}
-	if (got == SKY_HASH_LANES) {
-		sky_fnv1a_chunks(from, got, hasher->sum + hasher->sums);
-		hasher->sums += got;
-		hasher->offset += got * PAGE_SIZE;
+	lanes = pages > !!lead ? pages - !!lead : 0;
+	for (i = 0; i < lanes; i++) {
+		begin[i] = from[i] + lead;
+		sum[i] = SKY_FNV_BASIS;
 	}
-	for (i = 0; i < got; i++)
+	sky_fnv1a_lanes(sum, begin, lanes, SKY_CHUNK_BYTES - lead);
+	if (lead)
+		sky_fnv1a_lanes(sum, from + 1, lanes, lead);
+	for (i = 0; i < pages; i++)
 		put_page(page[i]);
-	return got == SKY_HASH_LANES ? got * PAGE_SIZE : 0;
+	hasher->sums += lanes;
+	hasher->offset += lanes * SKY_CHUNK_BYTES;
+	return lanes * SKY_CHUNK_BYTES;
 }
 
 static u64 hash_part(struct sky_hasher *hasher, u64 address, u64 bytes)
@@ -200,9 +211,8 @@ void sky_hash(struct sky_hasher *hasher, u64 address, u64 bytes)
 			hasher->cut = true;
 			return;
 		}
-		if (!(hasher->offset & CHUNK_MASK) && !offset_in_page(address) &&
-		    bytes >= SKY_HASH_LANES * SKY_CHUNK_BYTES)
-			done = hash_pages(hasher, address);
+		if (!(hasher->offset & CHUNK_MASK))
+			done = hash_chunks(hasher, address, bytes);
 		if (!done)
 			done = hash_part(hasher, address, bytes);
 		address += done;
