@@ -6,7 +6,8 @@
  * (the caches, and who else counts), each of which is a job of the crew and takes
  * the batches in their order, as far as there are any: then a cache's tables
  * stay near while it runs. Batches lie in a ring; who fills it waits, helping,
- * until the slowest consumer is done with the oldest.
+ * until all consumers have taken half of it, and leaves a consumer's job then: nobody else
+ * can fill.
  */
 #ifndef SKY_CACHE_FEED_H
 #define SKY_CACHE_FEED_H
