@@ -15,7 +15,7 @@ runs() {
 	local loop
 	truncate -s 16M "$T/plain"
 	loop=$(losetup -f --show "$T/plain")
-	GUEST_DISK=$loop guest "$T/nothing"
+	GUEST_SECONDS=600 GUEST_DISK=$loop guest "$T/nothing"
 	wait $guest
 	check "$1" grep -q "guest: status 0" "$T/console"
 	losetup -d "$loop"
