@@ -21,6 +21,7 @@ FILES     := /usr/bin/gcc:gcc /usr/include/stdio.h:libc6-dev \
 LAB_FILES := /usr/bin/qemu-system-x86_64:qemu-system-x86 /bin/busybox:busybox-static /bin/cpio:cpio /sbin/depmod:kmod /sbin/dmsetup:dmsetup \
 	     /usr/bin/patch:patch /usr/lib/linux-kbuild-6.1:linux-headers-amd64 /usr/sbin/make-bcache:bcache-tools /usr/bin/lz4:lz4 /usr/bin/ps:procps \
 	     /usr/bin/meson:meson /usr/bin/ninja:ninja-build /usr/include/glib-2.0/glib.h:libglib2.0-dev /usr/include/pixman-1/pixman.h:libpixman-1-dev \
+	     /usr/sbin/mkfs.jfs:jfsutils /usr/sbin/mkfs.nilfs2:nilfs-tools /usr/sbin/mkfs.reiserfs:reiserfsprogs \
 	     /usr/include/fdt.h:libfdt-dev /usr/include/attr/xattr.h:libattr1-dev /usr/include/cap-ng.h:libcap-ng-dev
 ifdef LAB
 FILES += $(LAB_FILES)

@@ -66,11 +66,17 @@ struct super_block {
 	struct block_device *s_bdev;
 };
 
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
 struct inode {
 	__u16 i_mode;
 	unsigned long i_ino;
 	__u32 i_rdev;
+	__s64 i_size;
 	struct super_block *i_sb;
+	struct hlist_node i_hash;
 	struct address_space i_data;
 };
 
@@ -184,10 +190,13 @@ static void describe_inode(struct truth_record *run, struct inode *host)
 
 	run->inode = BPF_CORE_READ(host, i_ino);
 	run->mode = BPF_CORE_READ(host, i_mode);
+	run->size = BPF_CORE_READ(host, i_size);
 	run->special_device = BPF_CORE_READ(host, i_rdev);
 	run->magic = BPF_CORE_READ(super, s_magic);
 	run->filesystem_device = BPF_CORE_READ(super, s_bdev, bd_dev);
 	run->stat_device = stat_device(host, super, run->magic);
+	run->unhashed = (__u64)BPF_CORE_READ(host, i_hash.pprev) ==
+			(__u64)host + bpf_core_field_offset(struct inode, i_hash);
 }
 
 static void begin_run(struct walk *walk, __u8 owner, __u64 mapping, __u64 index)
@@ -197,11 +206,13 @@ static void begin_run(struct walk *walk, __u8 owner, __u64 mapping, __u64 index)
 	walk->run.index = index;
 	walk->mapping = mapping;
 	walk->run.inode = 0;
+	walk->run.size = 0;
 	walk->run.magic = 0;
 	walk->run.stat_device = 0;
 	walk->run.special_device = 0;
 	walk->run.filesystem_device = 0;
 	walk->run.mode = 0;
+	walk->run.unhashed = 0;
 	if (mapping)
 		describe_inode(&walk->run, host_of(mapping));
 }

@@ -9,7 +9,10 @@
  *   block device's own inode   metadata: buffers of ext, superblocks of all
  *   Btrfs's btree inode        metadata
  *   regular file               data, with device, inode and page index, but
- *                              metadata for reserved inodes (ext: below 11)
+ *                              metadata for a file system's own files, which
+ *                              have reserved numbers (ext and Nilfs2: below 11),
+ *                              no size (Nilfs2's B-trees), or no number by which
+ *                              they can be found (JFS)
  *   directory, symbolic link   metadata: ext2 keeps directories in page caches
  *   memory of a process        data: O_DIRECT. Also a page cache of another file
  *                              system, and whatever the bio has pinned: the
@@ -41,8 +44,10 @@
 #include "capture/host/truth_record.h"
 #include "capture/host/truth.skel.h"
 
-#define BTRFS_BTREE_INODE     1	 /* BTRFS_BTREE_INODE_OBJECTID, linux/btrfs_tree.h */
-#define EXT_FIRST_INODE	      11 /* EXT4_GOOD_OLD_FIRST_INO, fs/ext4/ext4.h */
+#define BTRFS_BTREE_INODE     1		 /* BTRFS_BTREE_INODE_OBJECTID, linux/btrfs_tree.h */
+#define EXT_FIRST_INODE	      11	 /* EXT4_GOOD_OLD_FIRST_INO, fs/ext4/ext4.h */
+#define NILFS_FIRST_INODE     11	 /* NILFS_USER_INO, linux/nilfs2_ondisk.h */
+#define JFS_SUPER_MAGIC	      0x3153464a /* fs/jfs/jfs_superblock.h */
 /* linux/proc_ns.h PROC_PID_INIT_INO: in another namespace, BPF's pids are not ours. */
 #define INITIAL_PID_NAMESPACE 0xeffffffc
 /* A pass of the program takes microseconds; records of one this long come late. */
@@ -103,16 +108,29 @@ static bool is_foreign(const struct truth_probe *probe, const struct truth_recor
 	}
 }
 
+/* File systems that keep metadata in files of their own. ext2 and ext3 share ext4's number. */
+static bool is_own_file(const struct truth_record *record)
+{
+	switch (record->magic) {
+	case EXT4_SUPER_MAGIC:
+		return record->inode < EXT_FIRST_INODE;
+	case NILFS_SUPER_MAGIC:
+		/* A file's B-tree has an inode of the file's number in memory, which is empty. */
+		return record->inode < NILFS_FIRST_INODE || !record->size;
+	case JFS_SUPER_MAGIC:
+		return record->unhashed; /* a file may have the same number */
+	default:
+		return false;
+	}
+}
+
 static struct verdict judge_inode(const struct truth_record *record)
 {
-	/* ext2 and ext3 share ext4's number. */
-	bool reserved = record->magic == EXT4_SUPER_MAGIC && record->inode < EXT_FIRST_INODE;
-
 	if (record->magic == BDEVFS_MAGIC)
 		return (struct verdict){CHUNK_METADATA, TRUTH_BLOCK_DEVICE};
 	if (record->magic == BTRFS_SUPER_MAGIC && record->inode == BTRFS_BTREE_INODE)
 		return (struct verdict){CHUNK_METADATA, TRUTH_BTREE};
-	if (!S_ISREG(record->mode) || reserved)
+	if (!S_ISREG(record->mode) || is_own_file(record))
 		return (struct verdict){CHUNK_METADATA, TRUTH_SYSTEM_FILE};
 	return (struct verdict){CHUNK_DATA, TRUTH_FILE};
 }

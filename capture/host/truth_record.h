@@ -24,6 +24,7 @@ struct truth_record {
 	__u64 bytes;
 	__u64 inode, index; /* OWNER_INODE, as all below to `filesystem_device` */
 	__u64 magic;	    /* of its file system */
+	__u64 size;	    /* of the inode, in bytes */
 	/* Device numbers as the kernel has them: 12 bits major, 20 bits minor. */
 	__u32 stat_device;	 /* as stat(2) shows it */
 	__u32 special_device;	 /* the device that the inode itself stands for */
@@ -32,8 +33,8 @@ struct truth_record {
 	__u32 pid, tid; /* of the submitter, in the initial namespace */
 	__u32 opf;	/* bio.bi_opf */
 	__u16 bio_flags;
-	__u8 owner; /* enum truth_owner */
-	__u8 unused;
+	__u8 owner;    /* enum truth_owner */
+	__u8 unhashed; /* the inode can't be found by its number: hlist_add_fake() */
 };
 
 /* Passes of the program over one CPU, twice: odd while one is under way. */

@@ -60,12 +60,15 @@ load_modules() {
 # device-mapper without udev
 dm() { dmsetup --noudevsync "$@" && dmsetup mknodes; }
 
-# make_disk BYTES: the guests' disk, sky0 for device-mapper and vm1 for the recorder, with an ext4
+# make_disk BYTES [MKFS...]: the guests' disk, sky0 for device-mapper and vm1 for the recorder, with an ext4
+# or what that command makes on it
 make_disk() {
 	rm -f "$T/image"
 	truncate -s "$1" "$T/image"
 	loop=$(losetup -f --show "$T/image")
-	mkfs.ext4 -q -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 "$loop"
+	shift
+	[ $# -gt 0 ] || set -- mkfs.ext4 -q -b 4096 -E lazy_itable_init=0,lazy_journal_init=0
+	"$@" "$loop" || return
 	echo "0 $(blockdev --getsz "$loop") sky $loop 0 vm1" | dm create sky0
 }
 
@@ -77,16 +80,17 @@ remove_disk() {
 # guest SCRIPT: boots one that runs it, with the recorded disk as /dev/vda; its process is in $guest.
 # GUEST_VCPUS (2), GUEST_MEMORY (256 MiB), GUEST_SECONDS (150), GUEST_WORDS (of the kernel's command
 # line), GUEST_DISK (the recorded one), GUEST_MACHINE (with PCI, in place of a microvm),
-# GUEST_DEVICE (one more, as QEMU's -device has it), GUEST_OUT (an image, its /dev/vdc) and
-# GUEST_INPUT (a file or pipe, what it reads from /dev/ttyS0) may be set. There is no clock of the kind
-# that the kernel asks ten thousand times whether it is being set.
+# GUEST_DEVICE (one more, as QEMU's -device has it), GUEST_OUT (an image, its /dev/vdc),
+# GUEST_INPUT (a file or pipe, what it reads from /dev/ttyS0) and GUEST_KERNEL (a folder with another
+# vmlinux and guest.cpio) may be set. There is no clock of the kind that the kernel asks ten
+# thousand times whether it is being set.
 guest() {
+	local device="" bus=device kernel=${GUEST_KERNEL:-$SHARE}
 	rm -rf "$T/initramfs.d"
 	mkdir "$T/initramfs.d"
 	cp "$1" "$T/initramfs.d/script"
-	(cd "$T/initramfs.d" && echo script | cpio -o -H newc --quiet) | cat "$SHARE/guest.cpio" - >"$T/initramfs"
-	[ -f "$T/vmlinux" ] || cp "$SHARE/vmlinux" "$T/" # QEMU maps it, which the shared folder doesn't allow
-	local device="" bus=device
+	(cd "$T/initramfs.d" && echo script | cpio -o -H newc --quiet) | cat "$kernel/guest.cpio" - >"$T/initramfs"
+	[ -f "$T/vmlinux" ] || cp "$kernel/vmlinux" "$T/" # QEMU maps it, which the shared folder doesn't allow
 	[ -z "${GUEST_MACHINE:-}" ] || bus=pci
 	[ -z "${GUEST_DEVICE:-}" ] || device="-device $GUEST_DEVICE"
 	timeout -s KILL "${GUEST_SECONDS:-150}" qemu-system-x86_64 -name sky -M "${GUEST_MACHINE:-microvm,pit=off,pic=off,rtc=off,isa-serial=on}" \
