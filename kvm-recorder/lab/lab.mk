@@ -3,7 +3,8 @@
 # The emulated host: `make lab-up` makes it ready, `make lab-shell` starts it with a shell,
 # `make lab-check` runs its tests (TESTS="disk ..." some of them), `make lab-fuzz` a hostile
 # guest for long, `make lab-compare` both recorders on the same program, `make lab-filesystems` a mail
-# server on eight file systems, `make lab-dkms` the package of the modules.
+# server on eight file systems, `make lab-overhead` what recording costs, `make lab-dkms` the package of
+# the modules.
 
 lab-up: $(SKY) $(BUILD)/skyrun $(BUILD)/libskyguest.a
 	@LAB=1 tests/need-packages "$(MAKE)"
@@ -33,6 +34,11 @@ lab-filesystems: lab-up
 	kvm-recorder/lab/check $(BUILD) filesystems
 	cat $(BUILD)/lab/share/results/filesystems.txt
 
+# The paper's table 4, in exits and instructions: docs/kvm-overhead.md
+lab-overhead: lab-up
+	kvm-recorder/lab/check $(BUILD) overhead
+	sed -i -e '/^<!-- tables/,/^<!-- end/{//!d}' -e '/^<!-- tables/r $(BUILD)/lab/share/results/overhead.md' docs/kvm-overhead.md
+
 # A server with Debian 12, under emulation: the package that `make kvm-dkms` makes is installed, used and removed,
 # and guests of libvirt are recorded.
 lab-dkms: lab-up kvm-dkms
@@ -45,4 +51,4 @@ lab-trace: lab-up
 	kvm-recorder/lab/check $(BUILD) accuracy
 	cp $(BUILD)/lab/share/results/iret.threads.h5 tests/data/lab.h5
 
-.PHONY: lab-up lab-shell lab-check lab-fuzz lab-compare lab-filesystems lab-dkms lab-trace
+.PHONY: lab-up lab-shell lab-check lab-fuzz lab-compare lab-filesystems lab-overhead lab-dkms lab-trace

@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# limit: 7200 s
+# boot: --count --memory 4096
+#
+# What recording costs: the workloads of the paper's table 4, in small, in a guest of an emulated host whose
+# instructions are counted, the guest's, KVM's and QEMU's alike. One guest a state, all the same but for that:
+#
+#	absent	on the kernel's own KVM, and its disk without Sky's target
+#	off	with both, and nobody is recorded
+#	disk	its disk is recorded
+#	other	and a process of it that sleeps
+#	silent	and the workload, without insight-calls
+#	on	and with them
+#
+# While a workload runs nothing else does in the host: all files are in memory, this script waits
+# for the guest's next line, and the recorder, which would have a processor of its own, is stopped.
+. /mnt/share/tests/lib.sh
+
+STATES="absent off disk other silent on"
+WORKLOADS="random-reads random-writes sequential-reads sequential-writes repeated-reads repeated-writes gpg find cp varmail"
+CPUIDS=20000
+GETPIDS=20000
+
+cat >"$T/work" <<'END'
+options() {
+	case $1 in
+	find) echo "--files 1000" ;;
+	cp | gpg) echo "--size 16M" ;;
+	varmail) echo "--operations 2000 --threads 4 --files 100" ;;
+	repeated-*) echo "--operations 16384 --file-size 1M" ;;
+	*) echo "--operations 4096 --file-size 16M" ;;
+	esac
+}
+phase() {
+	local name=$1
+	shift
+	echo "phase $name begins"
+	sleep 3
+	$prefix instructions "$@" >/tmp/out || { cat /tmp/out; exit 1; }
+	tail -n 1 /tmp/out
+	echo "phase $name ends"
+	sleep 3
+}
+echo 0 >/proc/sys/kernel/randomize_va_space
+mount -t ext4 /dev/vda /mnt || exit 1
+for workload in $WORKLOADS; do
+	mkdir /mnt/$workload && cd /mnt/$workload || exit 1
+	sky workload $workload --phase prepare $(options $workload) >/dev/null || exit 1
+done
+cd /
+# What programs need to begin stays in memory
+for program in gpg cp find; do $program --version >/dev/null; done
+instructions getpids 1 >/dev/null
+prefix=
+case $STATE in
+other) { until skyrun sleep 1000000 2>/dev/null; do sleep 0.1; done; } & ;;
+silent | on)
+	until skyrun true 2>/dev/null; do sleep 0.1; done
+	prefix=skyrun
+	;;
+esac
+sleep 10
+phase exit -$CPUIDS
+phase getpid getpids $GETPIDS
+for workload in $WORKLOADS; do
+	# Its data doesn't
+	umount /mnt && mount -t ext4 /dev/vda /mnt && cd /mnt/$workload || exit 1
+	phase $workload sky workload $workload --phase run $(options $workload)
+	cd /
+done
+kill %1 2>/dev/null
+umount /mnt
+END
+
+modules() {
+	rmmod kvm-amd kvm dm-sky sky 2>/dev/null
+	load_modules sky dm-sky || return 1
+	if [ "$1" = absent ]; then modprobe -d "$SHARE" kvm-amd; else load_modules kvm kvm-amd; fi
+}
+
+# record STATE: what is recorded in it, if anything; in $recorder
+record() {
+	local machine=sky
+	case $1 in
+	absent | off) return ;;
+	disk) machine=none ;;
+	silent) echo N >/sys/module/kvm/parameters/sky_insights ;;
+	esac
+	[ "$machine" = none ] || recordable || return 1
+	env --default-signal=INT "$SKY" record --kvm $machine --disk vm1 --ring 128M -o "$T/$1.h5" 2>"$T/record.log" &
+	recorder=$!
+}
+
+# counters of Sky's and KVM's
+counters() {
+	cat /sys/kernel/debug/sky/vm-* 2>/dev/null
+	cat /sys/kernel/debug/kvm/*-*/exits | sed 's/^/exits /;q'
+}
+
+# follow STATE: what the guest says, to its end
+follow() {
+	local line
+	while read -r line; do
+		line=${line%$'\r'}
+		echo "$line" >>"$T/$1.console"
+		case $line in
+		"phase "*" begins")
+			set -- "$1" ${line#phase }
+			counters >"$T/$1.$2.begins"
+			[ -z "$recorder" ] || kill -STOP $recorder
+			;;
+		"phase "*" ends")
+			set -- "$1" ${line#phase }
+			counters >"$T/$1.$2.ends"
+			[ -z "$recorder" ] || kill -CONT $recorder
+			;;
+		"instructions "*) echo "${line#instructions }" >"$T/$1.$2.instructions" ;;
+		esac
+	done
+}
+
+# measured STATE: its guest, from boot to end
+measured() {
+	recorder=''
+	modules "$1" || return 1
+	make_disk 256M || return 1
+	if [ "$1" = absent ]; then
+		dm remove sky0 && echo "0 $(blockdev --getsz "$loop") linear $loop 0" | dm create sky0 || return 1
+	fi
+	{ printf 'WORKLOADS="%s" STATE=%s CPUIDS=%d GETPIDS=%d\n' "$WORKLOADS" "$1" "$CPUIDS" "$GETPIDS"; cat "$T/work"; } >"$T/script"
+	rm -f "$T/console"
+	mkfifo "$T/console"
+	guest "$T/script"
+	exec 8<"$T/console"
+	record "$1" || return 1
+	follow "$1" <&8
+	exec 8<&-
+	wait $guest
+	if [ -n "$recorder" ]; then
+		kill -INT $recorder 2>/dev/null
+		wait $recorder || { cat "$T/record.log"; return 1; }
+		[ "$("$SKY" info --json "$T/$1.h5" | jq '.lost_events + .missing_seqs')" = 0 ] || return 1
+		rm "$T/$1.h5"
+	fi
+	remove_disk
+	cp "$T/$1".* "$SHARE/results/overhead.d/"
+	grep -q "guest: status 0" "$T/$1.console"
+}
+
+# more STATE WORKLOAD COUNTER...: by how much they grew in sum
+more() {
+	local state=$1 workload=$2
+	shift 2
+	awk -v names=" $* " 'index(names, " " $1 " ") { sum += FILENAME ~ /begins$/ ? -$2 : $2 } END { print sum + 0 }' \
+		"$T/$state.$workload.begins" "$T/$state.$workload.ends"
+}
+instructions() { cat "$T/$1.$2.instructions"; }
+
+# variables STATE...: an awk variable for each state's instructions of $workload
+variables() {
+	local state
+	for state; do
+		printf -- '-v %s=%d ' "$state" "$(instructions "$state" "$workload")"
+	done
+}
+
+# What it costs: in all, and of that exits, their interception, insight-calls and the disk
+table_of_costs() {
+	local exit=$(($(instructions absent exit) / CPUIDS)) workload
+	echo "| Workload | Instructions | Loaded, but off | Another process recorded | Recorded | Exits | Interception | Insight-calls | Disk | A call |"
+	echo "| --- |$(printf ' ---: |%.0s' $(seq 9))"
+	for workload in getpid $WORKLOADS; do
+		awk -v name="$workload" -v exit_cost="$exit" $(variables $STATES) -v calls="$(more on $workload calls)" \
+			-v before="$(more disk $workload exits)" -v exits_silent="$(more silent $workload exits)" \
+			-v exits="$(more on $workload exits)" 'BEGIN {
+			percent = 100 / off
+			bare = exit_cost * (exits - before)
+			intercepted = silent - disk - exit_cost * (exits_silent - before)
+			insights = on - silent - exit_cost * (exits - exits_silent)
+			printf "| %s | %.1f M | %+.3f%% | %+.2f%% | %+.1f%% | %.1f%% | %.1f%% | %.1f%% | %.1f%% | %.0f |\n", name, off / 1e6,
+				100 * (off / absent - 1), (other - disk) * percent, (on - off) * percent, bare * percent,
+				intercepted * percent, insights * percent, (disk - off) * percent, calls ? (on - disk) / calls : 0
+		}'
+	done
+}
+
+table_of_exits() {
+	local workload
+	echo "| Workload | Calls | Insight-calls a call | Exits a call, not recorded | Recorded | SYSCALL | SYSRET | IRET of calls | Other IRET | CR3 | Without insight-calls |"
+	echo "| --- |$(printf ' ---: |%.0s' $(seq 10))"
+	for workload in getpid $WORKLOADS; do
+		awk -v name="$workload" -v calls="$(more on $workload calls)" -v insights="$(more on $workload insights)" \
+			-v before="$(more disk $workload exits)" -v all="$(more on $workload exits)" \
+			-v syscall="$(more on $workload exit_syscall)" -v sysret="$(more on $workload exit_sysret)" \
+			-v iret="$(more on $workload exit_iret_call)" -v other="$(more on $workload exit_iret_interrupt exit_iret_kernel exit_iret_native)" \
+			-v space="$(more on $workload exit_space)" -v silent="$(more silent $workload exits)" 'BEGIN {
+			if (!calls) calls = 1
+			printf "| %s | %d | %.3f | %.2f | %.2f | %.3f | %.3f | %.3f | %.2f | %.2f | %.2f |\n", name, calls, insights / calls,
+				before / calls, all / calls, syscall / calls, sysret / calls, iret / calls, other / calls, space / calls, silent / calls
+		}'
+	done
+}
+
+rm -rf "$SHARE/results/overhead.d"
+mkdir -p "$SHARE/results/overhead.d"
+# Waiting for another machine's files is time in which things happen
+cp "$SHARE/root.img" "$T/root.img"
+mount --bind "$T/root.img" "$SHARE/root.img"
+export GUEST_VCPUS=1 GUEST_SECONDS=1000000
+for state in $STATES; do
+	check "the guest's programs run, $state" measured $state
+done
+for workload in getpid $WORKLOADS; do
+	holds "$workload: Sky loaded, but off" "$(instructions off $workload) < 1.001 * $(instructions absent $workload)"
+done
+{
+	echo
+	table_of_costs
+	echo
+	table_of_exits
+	echo
+} >"$SHARE/results/overhead.md"
+cat "$SHARE/results/overhead.md"
+kernel_is_well
+finish
