@@ -34,6 +34,7 @@
 #define SKY_ENTRIES_MAX	  32768
 #define SKY_CANDIDATES	  8
 #define SKY_UNKNOWN	  64 /* spaces that were loaded last and are no process's */
+#define SKY_LEFT	  64 /* and of those that ended last */
 #define SKY_RINGS	  8 /* of a process */
 #define SKY_INSIGHTS	  16 /* sequences of insight-calls at a time in a process */
 /* Of a copy within the guest's kernel, at a time: a longer one is made a short one. */
@@ -350,6 +351,11 @@ struct sky_call {
 	u64 clone_flags, child_stack, child_fs_base, child_tid_at;
 };
 
+/* The space of a process whose monitoring has ended, and by what its page table is known. */
+struct sky_left {
+	u64 space, stack, stack_table;
+};
+
 struct sky_vm {
 	struct list_head all;
 	struct kvm *kvm;
@@ -366,7 +372,8 @@ struct sky_vm {
 	unsigned int copy_count;
 	unsigned int watchers; /* forks that wait for a space */
 	u64 unknown[SKY_UNKNOWN];
-	u32 unknowns; /* ever */
+	struct sky_left left[SKY_LEFT];
+	u32 unknowns, lefts; /* ever */
 	/* sky_select.c */
 	struct list_head wishes;
 	unsigned int exec_wishes, pid_wishes; /* of those */

@@ -140,6 +140,18 @@ static int space_at(const u64 *spaces, u32 count, u64 space)
 	return -ENOENT;
 }
 
+/* Who has ended is in the kernel for a while: its space is nobody's, but not a new one. */
+static bool has_left(struct sky_vcpu *sky, u64 space)
+{
+	const struct sky_left *left;
+
+	for (left = sky->vm->left; left < sky->vm->left + SKY_LEFT; left++)
+		if (left->space == space && left->stack_table &&
+		    sky_top_entry(sky, space, left->stack) == left->stack_table)
+			return true;
+	return false;
+}
+
 static void process_list(struct sky_vcpu *sky, struct sky_process *process, u64 space, u64 stack)
 {
 	struct sky_vm *vm = sky->vm;
@@ -156,6 +168,15 @@ static void process_list(struct sky_vcpu *sky, struct sky_process *process, u64 
 	hash_add(vm->processes, &process->by_space, space);
 	vm->process_count++;
 	sky_count(vm, SKY_COUNT_processes);
+}
+
+static void process_leaves(struct sky_vm *vm, const struct sky_process *process)
+{
+	vm->left[vm->lefts++ % SKY_LEFT] = (struct sky_left){
+		.space = process->space,
+		.stack = process->stack,
+		.stack_table = process->stack_table,
+	};
 }
 
 static void process_unlist(struct sky_vm *vm, struct sky_process *process)
@@ -228,6 +249,7 @@ void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why)
 	sky_calls_end(sky, process, NULL);
 	sky_areas_end(sky, process, why == SKY_WHY_ASKED || why == SKY_WHY_ENDED);
 	if (process->listed) {
+		process_leaves(sky->vm, process);
 		process_unlist(sky->vm, process);
 		sky_record_monitor(sky, &cpu, false, why);
 		if (why != SKY_WHY_VANISHED && cpu.space == sky_space_now(sky))
@@ -529,7 +551,7 @@ bool sky_process_in_doubt(const struct sky_process *process)
 void sky_candidate(struct sky_vcpu *sky, u64 from, u64 to, bool unknown)
 {
 	struct sky_vm *vm = sky->vm;
-	bool fresh = unknown && space_at(vm->unknown, SKY_UNKNOWN, to) < 0;
+	bool fresh = unknown && space_at(vm->unknown, SKY_UNKNOWN, to) < 0 && !has_left(sky, to);
 	struct sky_fork *fork;
 	u32 at;
 
@@ -565,6 +587,12 @@ static bool registers_are_zero(struct sky_vcpu *sky)
 static bool came_first(const struct sky_fork *fork, u64 space)
 {
 	return fork->exec && fork->fresh & BIT(candidate_at(fork, space));
+}
+
+/* Of a space that it didn't come to first: there is another one to which it did. */
+static bool came_elsewhere(const struct sky_fork *fork)
+{
+	return fork->exec && fork->fresh;
 }
 
 static bool is_first_return(struct sky_vcpu *sky, const struct sky_fork *fork,
@@ -663,7 +691,7 @@ static struct sky_fork *fork_begun(struct sky_vcpu *sky, const struct sky_cpu *c
 			sky_read_user(sky, fork->tid_at, &tid, sizeof(tid));
 		if (tid && fork->told && tid == fork->child_pid)
 			return fork;
-		if (!likely || (tid && likely->told && !fork->told))
+		if (!likely || came_elsewhere(likely) || (tid && likely->told && !fork->told))
 			likely = fork;
 	}
 	return likely;
