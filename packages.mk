@@ -33,6 +33,14 @@ ifdef DKMS
 FILES += $(DKMS_FILES)
 endif
 
+# For the host of bochs's, which has Intel's virtualisation: `make lab-vmx`.
+VMX_FILES := /usr/bin/bochs-bin:bochs /usr/share/bochs/BIOS-bochs-latest:bochsbios /usr/share/vgabios/vgabios.bin:vgabios \
+	     /usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so:bochs-term /usr/bin/grub-mkrescue:grub-common \
+	     /usr/lib/grub/i386-pc/kernel.img:grub-pc-bin /usr/bin/xorriso:xorriso
+ifdef VMX
+FILES += $(VMX_FILES)
+endif
+
 # What only tests need and would be much to ask of who builds Sky.
 TEST_FILES := /usr/sbin/mariadbd:mariadb-server-core /usr/bin/mariadb:mariadb-client-core
 

@@ -4,7 +4,7 @@
 # `make lab-check` runs its tests (TESTS="disk ..." some of them), `make lab-fuzz` a hostile
 # guest for long, `make lab-compare` both recorders on the same program, `make lab-filesystems` a mail
 # server on eight file systems, `make lab-overhead` what recording costs, `make lab-dkms` the package of
-# the modules.
+# the modules, `make lab-vmx` a host with Intel's virtualisation.
 
 lab-up: $(SKY) $(BUILD)/skyrun $(BUILD)/libskyguest.a
 	@LAB=1 tests/need-packages "$(MAKE)"
@@ -46,9 +46,15 @@ lab-dkms: lab-up kvm-dkms
 	cp $(BUILD)/sky-dkms_$(VERSION)_amd64.deb $(BUILD)/lab/share/sky-dkms.deb
 	kvm-recorder/lab/check $(BUILD) dkms libvirt
 
+# A host with Intel's virtualisation, which bochs emulates.
+lab-vmx: lab-up
+	@VMX=1 tests/need-packages "$(MAKE)" TEST_FILES=
+	kvm-recorder/lab/vmx $(BUILD)
+	kvm-recorder/lab/check $(BUILD) vmx
+
 # The trace for machines that can't run the lab: a mail server's eight threads on two virtual CPUs.
 lab-trace: lab-up
 	kvm-recorder/lab/check $(BUILD) accuracy
 	cp $(BUILD)/lab/share/results/iret.threads.h5 tests/data/lab.h5
 
-.PHONY: lab-up lab-shell lab-check lab-fuzz lab-compare lab-filesystems lab-overhead lab-dkms lab-trace
+.PHONY: lab-up lab-shell lab-check lab-fuzz lab-compare lab-filesystems lab-overhead lab-dkms lab-vmx lab-trace

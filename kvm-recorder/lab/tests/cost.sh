@@ -27,24 +27,6 @@ until skyrun true 2>/dev/null; do sleep 0.1; done
 skyrun getpids 20000
 END
 
-# Counters of Sky's and KVM's, when the guest says so.
-snapshot() { # NAME WHEN-THE-CONSOLE-SAYS
-	local tries=0
-	until tr -d '\r' <"$T/console" 2>/dev/null | grep -q "^phase $2" && sleep 0.3; do
-		sleep 0.05
-		tries=$((tries + 1))
-		[ $tries -lt 1200 ] || return 1
-	done
-	cat /sys/kernel/debug/sky/vm-* >"$T/counters.$1"
-	for counter in exits irq_injections; do
-		echo "kvm_$counter $(cat /sys/kernel/debug/kvm/*-*/$counter | head -n 1)" >>"$T/counters.$1"
-	done
-}
-# more COUNTER...: by how much they grew in sum
-more() {
-	awk -v names=" $* " 'index(names, " " $1 " ") { sum += FILENAME ~ /begin$/ ? -$2 : $2 } END { print sum + 0 }' \
-		"$T/counters.begin" "$T/counters.end"
-}
 record() { # NAME OPTION...
 	local name=$1
 	shift

@@ -114,6 +114,20 @@ says() {
 	done
 }
 
+# snapshot begin|end TEXT: Sky's and KVM's counters, once the guest says that a phase of that name begins or ends
+snapshot() {
+	says "phase $2" && sleep 0.3 || return 1
+	cat /sys/kernel/debug/sky/vm-* >"$T/counters.$1"
+	for counter in exits irq_injections; do
+		echo "kvm_$counter $(cat /sys/kernel/debug/kvm/*-*/$counter | head -n 1)" >>"$T/counters.$1"
+	done
+}
+# more COUNTER...: by how much they grew in sum from begin to end
+more() {
+	awk -v names=" $* " 'index(names, " " $1 " ") { sum += FILENAME ~ /begin$/ ? -$2 : $2 } END { print sum + 0 }' \
+		"$T/counters.begin" "$T/counters.end"
+}
+
 # recordable: waits until all virtual CPUs of the guest are there
 recordable() {
 	local tries=0
