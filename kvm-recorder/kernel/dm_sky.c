@@ -179,8 +179,7 @@ static void hash_data(struct bio *bio, struct bvec_iter data, sector_t sector, u
 	struct bvec_iter iter;
 	struct bio_vec part;
 
-	__bio_for_each_segment(part, bio, iter, data)
-	{
+	__bio_for_each_segment(part, bio, iter, data) {
 		const u8 *mapped = bvec_kmap_local(&part), *at = mapped;
 		unsigned int left = part.bv_len, bytes;
 

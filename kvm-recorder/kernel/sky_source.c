@@ -34,7 +34,9 @@ static struct sky_source *source_find(const char *name)
 {
 	struct sky_source *source;
 
-	list_for_each_entry(source, &sources, all) if (!strcmp(source->name, name)) return source;
+	list_for_each_entry(source, &sources, all)
+		if (!strcmp(source->name, name))
+			return source;
 	return NULL;
 }
 
@@ -190,8 +192,7 @@ static int ioctl_sources(void __user *argument)
 	if (copy_from_user(&list, argument, sizeof(list)))
 		return -EFAULT;
 	mutex_lock(&sources_lock);
-	list_for_each_entry(source, &sources, all)
-	{
+	list_for_each_entry(source, &sources, all) {
 		char __user *to = u64_to_user_ptr(list.names) + count * SKY_RING_NAME_BYTES;
 
 		if (count++ < list.count && copy_to_user(to, source->name, sizeof(source->name)))
