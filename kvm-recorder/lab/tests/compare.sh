@@ -55,8 +55,8 @@ in_guest() {
 		"$SKY" join "$T/guest.pcap" "$T/truth.pcap" -o "$T/guest.h5"
 }
 
-# value SIDE FILTER; same WHAT FILTER: of both sides, within 1 % since what a kernel writes back
-# before a program writes there again is written twice
+# value SIDE FILTER; same WHAT FILTER: of both sides, within 1 %: what a kernel writes back
+# before a program writes there again is there twice
 value() { jq -r "$2" "$T/$1.json"; }
 same() {
 	local guest host
