@@ -178,11 +178,9 @@ int cache_pass_survey(struct cache_pass *p)
 	uint32_t kinds = cache_input_survey_kinds(&p->input);
 
 	if (!strcmp(p->path, "-"))
-		return fail(
-			"sizes in %%, the hints truth, results by it, policies that know the "
-			"future "
-			"and curves of others than lru need the trace twice; standard input can "
-			"be read once: `sky convert` makes a file of it");
+		return fail("sizes in %%, the hints truth, results by it, policies that know the "
+			    "future and curves of others than lru need the trace twice; standard "
+			    "input can be read once: `sky convert` makes a file of it");
 	return kinds ? for_each_batch(p, open_events(p, kinds), "looking ahead", survey_events) : 0;
 }
 

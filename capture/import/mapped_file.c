@@ -115,3 +115,14 @@ int mapped_file_copy(struct mapped_file *file, size_t from, size_t bytes, void *
 		    "whole file again",
 		    file->path);
 }
+
+const uint8_t *mapped_file_record(struct mapped_file *file, uint64_t number, uint64_t count,
+				  size_t bytes, uint8_t *window)
+{
+	uint64_t left = count - number, copied = left < MAPPED_RECORDS ? left : MAPPED_RECORDS;
+	size_t at = number % MAPPED_RECORDS;
+
+	if (!at && mapped_file_copy(file, number * bytes, copied * bytes, window))
+		return NULL;
+	return window + at * bytes;
+}

@@ -32,4 +32,13 @@ void mapped_file_close(struct mapped_file *file);
 /* 0, or -1 after saying that the file isn't as long as it was, or that bytes of it were gone. */
 int mapped_file_copy(struct mapped_file *file, size_t from, size_t bytes, void *to);
 
+#define MAPPED_RECORDS 4096
+
+/*
+ * Of `count` records of so many bytes each, from the file's first on, the next one. So many as
+ * MAPPED_RECORDS are copied at a time into the window, which has room for them. NULL as above.
+ */
+const uint8_t *mapped_file_record(struct mapped_file *file, uint64_t number, uint64_t count,
+				  size_t bytes, uint8_t *window);
+
 #endif

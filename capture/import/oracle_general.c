@@ -41,7 +41,7 @@ struct oracle {
 	char *path;
 	uint64_t record;			       /* the next one */
 	uint32_t seconds;			       /* of the one before */
-	uint8_t records[READ_REQUESTS * RECORD_BYTES]; /* that were copied from the file */
+	uint8_t records[MAPPED_RECORDS * RECORD_BYTES]; /* that were copied from the file */
 	struct request request[READ_REQUESTS];
 };
 
@@ -75,15 +75,6 @@ static int damaged(const struct oracle *o, const char *what)
 		    o->record * RECORD_BYTES, what);
 }
 
-static int copy_records(struct oracle *o)
-{
-	uint64_t left = o->source.count - o->record;
-
-	return mapped_file_copy(&o->file, o->record * RECORD_BYTES,
-				(left < READ_REQUESTS ? left : READ_REQUESTS) * RECORD_BYTES,
-				o->records);
-}
-
 /* 1 and the next record, 0 at the end, -1 after saying what is wrong. */
 static int next_record(struct oracle *o, const uint8_t **record)
 {
@@ -91,10 +82,9 @@ static int next_record(struct oracle *o, const uint8_t **record)
 		return byte_reader_take(o->packed, RECORD_BYTES, record);
 	if (o->record == o->source.count)
 		return 0;
-	if (o->record % READ_REQUESTS == 0 && copy_records(o))
-		return -1;
-	*record = o->records + o->record % READ_REQUESTS * RECORD_BYTES;
-	return 1;
+	*record = mapped_file_record(&o->file, o->record, o->source.count, RECORD_BYTES,
+				     o->records);
+	return *record ? 1 : -1;
 }
 
 /* 1 a request, 0 a record without one, -1 after saying what is wrong. */

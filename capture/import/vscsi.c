@@ -385,23 +385,9 @@ struct vscsi_requests {
 	struct request_source source;
 	struct vscsi v;
 	struct mapped_file file;
-	uint8_t records[READ_REQUESTS * RECORD_BYTES_MAX]; /* that were copied from the file */
+	uint8_t records[MAPPED_RECORDS * RECORD_BYTES_MAX]; /* that were copied from the file */
 	struct request request[READ_REQUESTS];
 };
-
-/* The next record, or NULL after saying that it is gone. */
-static const uint8_t *next_record(struct vscsi_requests *r)
-{
-	size_t bytes = r->v.layout->bytes, at = r->v.record % READ_REQUESTS;
-	uint64_t left = r->source.count - r->v.record;
-
-	if (!at &&
-	    mapped_file_copy(&r->file, r->v.record * bytes,
-			     (left < READ_REQUESTS ? left : READ_REQUESTS) * bytes, r->records))
-		return NULL;
-	r->v.record++;
-	return r->records + at * bytes;
-}
 
 static ssize_t vscsi_requests_read(struct request_source *source, const struct request **requests)
 {
@@ -410,7 +396,9 @@ static ssize_t vscsi_requests_read(struct request_source *source, const struct r
 	size_t n = 0;
 
 	while (n < READ_REQUESTS && r->v.record < source->count) {
-		const uint8_t *record = next_record(r);
+		const uint8_t *record =
+			mapped_file_record(&r->file, r->v.record++, source->count,
+					   r->v.layout->bytes, r->records);
 		int rc = record ? decode(&r->v, record, &command) : -1;
 
 		if (rc < 0)

@@ -195,8 +195,7 @@ static int run_overhead(int argc, char **argv)
 		.doc = "Measure what leaving a virtual machine for KVM and coming back costs here, "
 		       "and a checksum; and reckon what recording TRACE cost its guest."
 		       "\vAn exit is measured at /dev/kvm, where CPUID makes KVM do next to "
-		       "nothing: "
-		       "what Sky does in one comes on top.",
+		       "nothing: what Sky does in one comes on top.",
 	};
 	struct arguments a = {.exit_ns = -1, .chunk_ns = -1};
 
