@@ -69,11 +69,8 @@ done
 cd /
 umount /mnt
 SERVE
-mkdir /tmp/out
-mount -t ext4 /dev/vdc /tmp/out || exit 1
-sky record --truth /dev/vda -o /tmp/out/truth.pcap -- bash /tmp/serve </dev/ttyS0 || exit 1
-umount /tmp/out
 END
+	with_truth "bash /tmp/serve </dev/ttyS0"
 } >"$T/script"
 
 tell() { echo "$1" >&7; }
@@ -95,28 +92,13 @@ recorded_one() {
 	grep "^done $1: 0" "$T/console"
 }
 
-# truth_of_guest: what it brought out, as $T/truth.pcap
-truth_of_guest() {
-	mkdir -p "$T/out"
-	mount -o loop,ro "$T/out.image" "$T/out" && cp "$T/out/truth.pcap" "$T/" && umount "$T/out"
-}
-
-# What is judged by, in one line: losses; calls without return and returns without call; chunks, and those
-# with a truth; of written and of read chunks those judged and the errors; data written; of a given class.
-FIGURES='.[0] as $joined | .[1] | [
-	.not_covered.events_lost, .not_covered.unmatched_exits + .not_covered.lost_exits,
-	$joined.chunks, $joined.chunks_with_truth,
-	.write_chunks_judged, .write_errors, .read_chunks_judged, .read_errors,
-	([.by_class[] | select(.what == "data") | .write_chunks] | add // 0),
-	([.application[]? | .write_chunks] | add // 0)
-] | if any(. == null) then error("a figure is missing") else @tsv end'
+# Data that was written, and chunks that were with a given class
+MORE='([.by_class[] | select(.what == "data") | .write_chunks] | add // 0), ([.application[]? | .write_chunks] | add // 0)'
 
 # judge METHOD NAME
 judge() {
 	local what="$2 ($1)" trace=$T/$1/$2 all lost apart chunks truths written write_errors read read_errors data given
-	if ! "$SKY" join "$trace.pcap" "$T/truth.pcap" -o "$trace.h5" --json >"$trace.joined" ||
-		! "$SKY" classify --json "$trace.h5" >"$trace.classified" ||
-		! all=$(jq -rs "$FIGURES" "$trace.joined" "$trace.classified"); then
+	if ! all=$(figures "$trace" "$trace.pcap" "$trace.h5" "$MORE"); then
 		not_ok "$what is classified" "see $1.$2.joined and $1.$2.classified"
 		return
 	fi
@@ -149,9 +131,8 @@ counter() { awk -v name="$2" '$1 == name { print $2 }' "$1"; }
 serve() {
 	local method name
 	make_disk 192M
-	truncate -s 16M "$T/out.image"
-	mkfs.ext4 -q -O ^has_journal "$T/out.image"
-	GUEST_SECONDS=600 GUEST_OUT=$T/out.image GUEST_INPUT=$T/talk guest "$T/script"
+	make_out 16M
+	GUEST_SECONDS=600 GUEST_INPUT=$T/talk guest "$T/script"
 	export guest
 	check "a guest can be recorded" recordable
 	await "at your service" || { not_ok "the guest serves" "$(tail -n 3 "$T/console")"; exit; }

@@ -31,33 +31,15 @@ skyrun sky workload $WORKLOAD || exit 1
 cd /
 umount /mnt
 WORK
-mkdir /tmp/out
-mount -t ext4 /dev/vdc /tmp/out || exit 1
-sky record --truth /dev/vda -o /tmp/out/truth.pcap -- bash /tmp/work || exit 1
-umount /tmp/out
 END
+	with_truth "bash /tmp/work"
 }
-
-truth_of_guest() {
-	mkdir -p "$T/out"
-	mount -o loop,ro "$T/out.image" "$T/out" && cp "$T/out/truth.pcap" "$T/" && umount "$T/out"
-}
-
-# What is judged by, in one line: losses; calls apart from their returns; chunks, and those with a truth; of
-# written chunks those judged and the errors, of read ones, too; data that calls left for the disk, and met there.
-FIGURES='.[0] as $joined | .[1] | [
-	.not_covered.events_lost, .not_covered.unmatched_exits + .not_covered.lost_exits,
-	$joined.chunks, $joined.chunks_with_truth,
-	.write_chunks_judged, .write_errors, .read_chunks_judged, .read_errors,
-	.paper.data_chunks_written, .paper.data_chunks_found
-] | if any(. == null) then error("a figure is missing") else @tsv end'
 
 # judge FILESYSTEM PAPER
 judge() {
 	local trace=$T/$1 all lost apart chunks truths written write_errors read read_errors left found
-	if ! "$SKY" join "$trace.h5" "$T/truth.pcap" -o "$trace.joined.h5" --json >"$trace.joined" ||
-		! "$SKY" classify --json "$trace.joined.h5" >"$trace.classified" ||
-		! all=$(jq -rs "$FIGURES" "$trace.joined" "$trace.classified"); then
+	# the last two: data that calls left for the disk, and that met it there
+	if ! all=$(figures "$trace" "$trace.h5" "$trace.joined.h5" ".paper.data_chunks_written, .paper.data_chunks_found"); then
 		not_ok "$1 is classified" "see $1.joined and $1.classified"
 		return
 	fi
@@ -80,7 +62,7 @@ keep() { cp "$T"/*.{h5,joined,classified,console} "$SHARE/results/" 2>/dev/null;
 trap keep EXIT
 
 # PCI, because the ordinary kernel isn't told of a microvm's devices
-export GUEST_KERNEL=$SHARE/filesystems GUEST_MACHINE=q35 GUEST_VCPUS=1 GUEST_SECONDS=900 GUEST_OUT=$T/out.image
+export GUEST_KERNEL=$SHARE/filesystems GUEST_MACHINE=q35 GUEST_VCPUS=1 GUEST_SECONDS=900
 load_modules sky dm-sky kvm kvm-amd || exit 1
 {
 	echo "Misclassified writes of $OPERATIONS operations of varmail in a guest"
@@ -90,8 +72,7 @@ load_modules sky dm-sky kvm kvm-amd || exit 1
 : >"$T/examples"
 while read -r fs paper mkfs; do
 	check "$fs: a disk is made" make_disk 320M $mkfs
-	truncate -s 32M "$T/out.image"
-	mkfs.ext4 -q -F -O ^has_journal "$T/out.image"
+	make_out 32M
 	work "$fs" >"$T/work.sh"
 	check "$fs: a guest is recorded" recorded "$fs" "$T/work.sh" </dev/null
 	cp "$T/console" "$T/$fs.console"
@@ -99,7 +80,7 @@ while read -r fs paper mkfs; do
 	check "$fs: the guest knows the truth" truth_of_guest
 	judge "$fs" "$paper"
 	cp "$T/table" "$SHARE/results/filesystems.txt"
-	rm -f "$T/out.image" "$T/truth.pcap"
+	rm -f "$T/truth.pcap"
 done <<<"$FILESYSTEMS"
 [ ! -s "$T/examples" ] || { echo; cat "$T/examples"; } >>"$T/table"
 cp "$T/table" "$SHARE/results/filesystems.txt"

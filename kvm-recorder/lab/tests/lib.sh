@@ -114,6 +114,40 @@ says() {
 	done
 }
 
+# with_truth COMMAND: what a guest's script does so that its own kernel says whose data each request of that
+# command is; make_out BYTES: the disk on which it brings that out; truth_of_guest: what it brought, as $T/truth.pcap
+with_truth() {
+	cat <<END
+mkdir /tmp/out
+mount -t ext4 /dev/vdc /tmp/out || exit 1
+sky record --truth /dev/vda -o /tmp/out/truth.pcap -- $1 || exit 1
+umount /tmp/out
+END
+}
+make_out() {
+	GUEST_OUT=$T/out.image
+	rm -f "$GUEST_OUT"
+	truncate -s "$1" "$GUEST_OUT"
+	mkfs.ext4 -q -O ^has_journal "$GUEST_OUT"
+}
+truth_of_guest() {
+	mkdir -p "$T/out"
+	mount -o loop,ro "$GUEST_OUT" "$T/out" && cp "$T/out/truth.pcap" "$T/" && umount "$T/out"
+}
+
+# figures NAME TRACE JOINED MORE: what a trace is judged by, with that truth, in one line: losses; calls without
+# return and returns without call; chunks, and those with a truth; of written and of read chunks those judged
+# and the errors; and what else of the classification is asked for. NAME.joined and NAME.classified are kept.
+figures() {
+	"$SKY" join "$2" "$T/truth.pcap" -o "$3" --json >"$1.joined" &&
+		"$SKY" classify --json "$3" >"$1.classified" &&
+		jq -rs '.[0] as $joined | .[1] | [
+			.not_covered.events_lost, .not_covered.unmatched_exits + .not_covered.lost_exits,
+			$joined.chunks, $joined.chunks_with_truth,
+			.write_chunks_judged, .write_errors, .read_chunks_judged, .read_errors, '"$4"'
+		] | if any(. == null) then error("a figure is missing") else @tsv end' "$1.joined" "$1.classified"
+}
+
 # snapshot begin|end TEXT: Sky's and KVM's counters, once the guest says that a phase of that name begins or ends
 snapshot() {
 	says "phase $2" && sleep 0.3 || return 1
@@ -123,9 +157,13 @@ snapshot() {
 	done
 }
 # more COUNTER...: by how much they grew in sum from begin to end
-more() {
-	awk -v names=" $* " 'index(names, " " $1 " ") { sum += FILENAME ~ /begin$/ ? -$2 : $2 } END { print sum + 0 }' \
-		"$T/counters.begin" "$T/counters.end"
+more() { grown "$T/counters.begin" "$T/counters.end" "$@"; }
+
+# grown FILE FILE COUNTER...: by how much, from one file of counters to the other
+grown() {
+	local from=$1 to=$2
+	shift 2
+	awk -v names=" $* " 'index(names, " " $1 " ") { sum += NR == FNR ? -$2 : $2 } END { print sum + 0 }' "$from" "$to"
 }
 
 # recordable: waits until all virtual CPUs of the guest are there

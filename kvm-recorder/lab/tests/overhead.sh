@@ -150,10 +150,9 @@ measured() {
 
 # more STATE WORKLOAD COUNTER...: by how much they grew in sum
 more() {
-	local state=$1 workload=$2
+	local phase=$T/$1.$2
 	shift 2
-	awk -v names=" $* " 'index(names, " " $1 " ") { sum += FILENAME ~ /begins$/ ? -$2 : $2 } END { print sum + 0 }' \
-		"$T/$state.$workload.begins" "$T/$state.$workload.ends"
+	grown "$phase.begins" "$phase.ends" "$@"
 }
 instructions() { cat "$T/$1.$2.instructions"; }
 
