@@ -27,7 +27,7 @@ lab-fuzz: lab-up
 # What the recorder of guests and that of hosts see of the same program.
 lab-compare: lab-up
 	kvm-recorder/lab/check $(BUILD) compare
-	cat $(BUILD)/lab/share/results/compare.txt
+	cat $(BUILD)/lab/share/results/compare.d/compare.txt
 
 # The paper's table 5: how right the classification is on each file system.
 lab-filesystems: lab-up
@@ -55,6 +55,6 @@ lab-vmx: lab-up
 # The trace for machines that can't run the lab: a mail server's eight threads on two virtual CPUs.
 lab-trace: lab-up
 	kvm-recorder/lab/check $(BUILD) accuracy
-	cp $(BUILD)/lab/share/results/iret.threads.h5 tests/data/lab.h5
+	cp $(BUILD)/lab/share/results/accuracy.d/iret/threads.h5 tests/data/lab.h5
 
 .PHONY: lab-up lab-shell lab-check lab-fuzz lab-compare lab-filesystems lab-overhead lab-dkms lab-vmx lab-trace

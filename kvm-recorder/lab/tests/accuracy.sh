@@ -174,19 +174,8 @@ serve_without_splits() {
 	check "the modules can be unloaded (without splits)" rmmod kvm-amd kvm dm-sky sky
 }
 
-# What a disagreement is to be looked for in.
-keep() {
-	local method file
-	cp "$T/console" "$T/truth.pcap" "$SHARE/results/"
-	for method in $METHODS; do
-		for file in "$T/$method"/*; do
-			cp "$file" "$SHARE/results/$method.${file##*/}"
-		done
-	done
-}
-
 export T
-trap keep EXIT
+keep console truth.pcap $METHODS
 mkfifo "$T/talk"
 exec 7<>"$T/talk"
 load_modules sky dm-sky kvm kvm-amd || exit 1

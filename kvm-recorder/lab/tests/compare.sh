@@ -5,12 +5,12 @@
 # The two recorders side by side: the same program does the same to copies of one file system, in a
 # guest that the emulated host records, and in that host under its own recorder. Data must be
 # the same chunk by chunk, errors of the same kinds, and requests of the same distributions;
-# `sky compare` tells what differs, in results/compare.txt.
+# `sky compare` tells what differs, in results/compare.d/compare.txt.
 . /mnt/share/tests/lib.sh
 
 WORKLOAD="sky workload fileserver --files 40 --operations 300 --threads 1 --phase"
 export PATH=/tmp:$PATH
-trap 'cp "$T"/*.h5 "$T"/*.json "$T"/*.pcap "$T/compare.txt" "$T/console" "$SHARE/results/" 2>/dev/null' EXIT
+keep '*.h5' '*.json' '*.pcap' compare.txt console
 
 # The guest begins when it is recorded. Neither side writes what is not asked for within an hour (0 in its
 # place would wake the writer with the first page, mm/backing-dev.c: wb_wakeup_delayed).

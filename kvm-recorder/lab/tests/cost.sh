@@ -6,6 +6,7 @@
 # a process that nobody monitors runs undisturbed beside a monitored one on the same virtual
 # CPU, a monitored call exits twice. With the smallest ring events are lost, and counted.
 . /mnt/share/tests/lib.sh
+keep console '*.log' 'counters.*'
 
 # In the guest: each phase is told on the console, a moment before and after.
 cat >"$T/work" <<'END'
@@ -72,7 +73,6 @@ lost=$(info small .lost_events)
 holds "a ring of 4 KiB loses events" "$lost > 0"
 holds "as many as numbers are missing" "$lost == $(info small .missing_seqs)"
 holds "and the others are there" "$(info small .kinds.entry) > 100"
-cp "$T/console" "$T"/*.log "$T"/counters.* "$SHARE/results/"
 remove_disk
 kernel_is_well
 finish

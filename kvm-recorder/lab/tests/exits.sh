@@ -7,7 +7,7 @@
 # return, and the exits are counted by kind.
 . /mnt/share/tests/lib.sh
 
-trap 'cp "$T"/*.h5 "$T"/console "$T"/*.counters "$SHARE/results/" 2>/dev/null' EXIT
+keep '*.h5' console '*.counters'
 load_modules sky dm-sky kvm kvm-amd || exit 1
 make_disk 16M
 refuses "a method that there isn't is refused" 1 "Invalid argument" bash -c 'echo rewind >/sys/module/kvm/parameters/sky_exits'

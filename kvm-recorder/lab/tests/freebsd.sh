@@ -7,8 +7,7 @@
 # either way to see calls return.
 . /mnt/share/tests/lib.sh
 
-kept() { cp "$T"/{iret,breakpoint}.* "$SHARE/results/" 2>/dev/null; }
-trap kept EXIT
+keep 'iret.*' 'breakpoint.*'
 load_modules sky dm-sky kvm kvm-amd || exit 1
 GUEST_VCPUS=1
 

@@ -6,7 +6,7 @@
 . /mnt/share/tests/lib.sh
 
 load_modules sky dm-sky kvm kvm-amd || exit 1
-trap 'cp "$T"/*.h5 "$T"/console "$T"/*.log "$SHARE/results/" 2>/dev/null' EXIT
+keep '*.h5' console '*.log'
 make_disk 64M
 
 cat >"$T/work" <<'END'

@@ -46,6 +46,16 @@ holds() {
 	if [[ $2 != *null* ]] && awk "BEGIN { exit !($2) }" 2>/dev/null; then ok "$1 ($2)"; else not_ok "$1" "$2 does not hold"; fi
 }
 
+# keep PATTERN...: which files of $T are left in results/NAME.d when the script ends, for whoever looks why a check failed
+keep() {
+	KEPT="$*"
+	trap leave EXIT
+}
+leave() {
+	mkdir -p "$RESULTS.d"
+	(cd "$T" && cp -r $KEPT "$RESULTS.d/" 2>/dev/null)
+}
+
 # load_modules NAME...: Sky's own, then any of the host kernel's. SKY_EXITS may be set, kvm's sky_exits.
 load_modules() {
 	local module words

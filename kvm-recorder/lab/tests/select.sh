@@ -7,7 +7,8 @@
 . /mnt/share/tests/lib.sh
 
 load_modules sky dm-sky kvm kvm-amd vhost_vsock vsock_loopback || exit 1
-trap 'cp "$T"/*.h5 "$T"/console "$T"/*.log "$SHARE/results/"; kill $(jobs -p) 2>/dev/null' EXIT
+keep '*.h5' console '*.log'
+trap 'leave; kill $(jobs -p) 2>/dev/null' EXIT
 make_disk 64M
 
 cat >"$T/work" <<'END'

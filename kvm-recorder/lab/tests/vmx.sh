@@ -8,7 +8,7 @@
 # the disk's requests are found in the calls, EFER shows the guest what it wrote, a call exits twice.
 . /mnt/share/tests/lib.sh
 
-trap 'cp "$T"/t.h5 "$T"/console "$T"/record.log "$T"/counters.* "$SHARE/results/" 2>/dev/null' EXIT
+keep t.h5 console record.log 'counters.*'
 dmesg -C # bochs is not all that Linux expects of a processor
 load_modules sky dm-sky kvm kvm-intel || exit 1
 make_disk 16M
