@@ -117,6 +117,7 @@ static void appears(struct pipeline *p, const struct event *event)
 	if (f->file != file || f->index != index) {
 		f->maps = 0;
 		f->written_ns = 0;
+		f->until_ns = 0;
 	}
 	file_release(p, f->file);
 	f->file = file;
@@ -126,21 +127,24 @@ static void appears(struct pipeline *p, const struct event *event)
 		read_mapped(p, f->chunk, file, index);
 }
 
-static void goes(struct pipeline *p, uint32_t frame)
+static void goes(struct pipeline *p, uint32_t frame, uint64_t written_within_ns)
 {
 	struct frame *f = FRAME_AT(p, frame);
+	uint64_t until_ns = p->now_ns + written_within_ns;
 
 	if (f->maps)
 		f->maps--;
-	f->left_ns = p->now_ns;
+	if (f->until_ns < until_ns)
+		f->until_ns = until_ns;
 }
 
-/* It was clean by then, but not long before: was it written already? */
+/* It was clean by then, but not long before: was it written already, and not made dirty again elsewhere? */
 static bool is_written(struct pipeline *p, uint32_t frame)
 {
 	const struct frame *f = FRAME_AT(p, frame);
 
-	return f->written_ns && p->now_ns - f->written_ns < SUBMITTED_WITHIN_NS;
+	return f->written_ns && p->now_ns - f->written_ns < SUBMITTED_WITHIN_NS &&
+	       f->until_ns <= p->now_ns && f->maps <= 1;
 }
 
 /* Where frames can't be seen: one page, by its checksum. */
@@ -170,9 +174,10 @@ void mapping_changed(struct pipeline *p, const struct event *event)
 	frame = frame_find(p, mapping->frame);
 	if (!frame)
 		return;
-	if (mapping->action == MAPPING_GOES ||
-	    (mapping->action == MAPPING_CLEANED && !is_written(p, frame)))
-		goes(p, frame);
+	if (mapping->action == MAPPING_GOES)
+		goes(p, frame, WRITTEN_WITHIN_NS);
+	else if (mapping->action == MAPPING_CLEANED && !is_written(p, frame))
+		goes(p, frame, SUBMITTED_WITHIN_NS);
 	else
 		lose_identity(p, frame);
 }
@@ -189,7 +194,7 @@ uint32_t frame_written(struct pipeline *p, uint64_t number)
 
 	if (!f || !f->file)
 		return 0;
-	if (f->maps || (p->now_ns - f->left_ns < WRITTEN_WITHIN_NS && !is_gone(FILE_AT(p, f->file))))
+	if (f->maps || (p->now_ns < f->until_ns && !is_gone(FILE_AT(p, f->file))))
 		return frame;
 	lose_identity(p, frame);
 	return 0;
@@ -198,6 +203,7 @@ uint32_t frame_written(struct pipeline *p, uint64_t number)
 void frame_hinted(struct pipeline *p, uint32_t frame)
 {
 	FRAME_AT(p, frame)->written_ns = p->now_ns;
+	FRAME_AT(p, frame)->until_ns = 0;
 	if (!FRAME_AT(p, frame)->maps)
 		lose_identity(p, frame);
 }

@@ -15,7 +15,7 @@ struct pipeline;
 /* A host frame that is a page of a mapped file, or may become one. */
 struct frame {
 	uint64_t number, index; /* of the page in the file */
-	uint64_t left_ns;	/* when the last page table lost it */
+	uint64_t until_ns;	/* that no page table has: it may be written until then */
 	uint64_t written_ns;	/* when the disk was given it last; 0: never */
 	struct link by_age;
 	uint32_t file;	/* 0: it is no page of a file, as far as is known */

@@ -252,6 +252,7 @@ static void page_goes(struct sky_vcpu *sky, struct sky_page *page)
 	struct sky_vm *vm = sky->vm;
 	bool dirty = page->dirty || page->dirty_elsewhere, elsewhere = false;
 	bool cleaned = page->dirty_ns && sky_passed_ns(sky, page->dirty_ns) < CLEANED_NS;
+	enum action action = PAGE_REUSED;
 	struct sky_page *other;
 
 	hlist_for_each_entry(other, in_frame(vm, page->frame), by_frame) {
@@ -261,7 +262,11 @@ static void page_goes(struct sky_vcpu *sky, struct sky_page *page)
 		other->dirty_ns = max(other->dirty_ns, page->dirty_ns);
 		elsewhere = true;
 	}
-	tell(sky, page, dirty || elsewhere ? PAGE_GOES : cleaned ? PAGE_CLEANED : PAGE_REUSED);
+	if (page->dirty)
+		action = PAGE_GOES;
+	else if (dirty || cleaned || elsewhere)
+		action = PAGE_CLEANED;
+	tell(sky, page, action);
 	if ((dirty || cleaned) && !elsewhere)
 		hold(sky, page);
 	sky_count(vm, SKY_COUNT_pages_gone);
@@ -353,13 +358,10 @@ static void see(struct look *look, struct sky_area *area, u64 address, u64 entry
 	if (!page)
 		return;
 	page->sweep = area->sweep;
-	/* What was cleaned a moment ago may still be on its way to the disk. */
-	if (entry & _PAGE_DIRTY) {
-		page->dirty = true;
+	/* What was dirty at the look before the last was cleaned a moment ago, for all one knows. */
+	if (entry & _PAGE_DIRTY || (look->last && page->dirty))
 		page->dirty_ns = sky->begun_ns;
-	} else if (!look->last) {
-		page->dirty = false;
-	}
+	page->dirty = entry & _PAGE_DIRTY;
 }
 
 static bool read_entries(struct look *look, u64 table, u64 index, u64 *entries, u32 count)
