@@ -2,11 +2,13 @@
 /*
  * Which truth belongs to which chunk of which disk request.
  *
- * A truth event becomes one node a chunk, in the queue of its (disk, operation,
- * sector); a request takes the oldest node of each of its chunks. A table finds
- * the queues; a second list through all nodes, by age, finds what no request
- * ever came for. Nodes lie in one array and are linked by their places in it, so
- * that nothing is allocated once the array has grown to what is in flight.
+ * A truth event becomes nodes: pieces that lie within one chunk of it, and within one
+ * cell, which is eight sectors of the disk from a multiple of eight on. So where all is
+ * aligned a chunk is a node. A cell's nodes are in a queue; a request takes of each
+ * sector the oldest that has it. A table finds the queues; a second list through
+ * all nodes, by age, finds what no request ever came for. Nodes lie in one array and
+ * are linked by their places in it, so that nothing is allocated once the array has
+ * grown to what is in flight.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,11 +21,12 @@
 
 struct node {
 	struct chunk_truth truth;
-	uint64_t time_ns, sector;
+	uint64_t time_ns, cell;
 	uint32_t disk;
 	uint32_t next; /* younger one of the same queue, or of the free nodes */
 	uint32_t older, younger;
 	uint8_t op;
+	uint8_t sectors; /* those of the cell that it has and nobody took, a bit each */
 };
 
 /* A queue; its key is that of its nodes. */
@@ -66,9 +69,9 @@ void truth_join_free(struct truth_join *join)
 }
 
 /* Where the search for a key begins: multiplication by 2^64 / golden ratio. */
-static uint32_t home(const struct truth_join *join, uint32_t disk, uint8_t op, uint64_t sector)
+static uint32_t home(const struct truth_join *join, uint32_t disk, uint8_t op, uint64_t cell)
 {
-	uint64_t key = (sector ^ (uint64_t)disk << 40 ^ (uint64_t)op << 62) * 0x9e3779b97f4a7c15u;
+	uint64_t key = (cell ^ (uint64_t)disk << 40 ^ (uint64_t)op << 62) * 0x9e3779b97f4a7c15u;
 
 	return (uint32_t)(key >> 32) & join->table_mask;
 }
@@ -77,20 +80,20 @@ static uint32_t home_of(const struct truth_join *join, uint32_t node)
 {
 	const struct node *at = &join->nodes[node];
 
-	return home(join, at->disk, at->op, at->sector);
+	return home(join, at->disk, at->op, at->cell);
 }
 
 /* The queue of that key, or the empty place where it belongs. */
-static struct queue *find(const struct truth_join *join, uint32_t disk, uint8_t op, uint64_t sector)
+static struct queue *find(const struct truth_join *join, uint32_t disk, uint8_t op, uint64_t cell)
 {
-	uint32_t place = home(join, disk, op, sector);
+	uint32_t place = home(join, disk, op, cell);
 
 	for (;; place = (place + 1) & join->table_mask) {
 		struct queue *queue = &join->table[place];
 		const struct node *head = &join->nodes[queue->head];
 
 		if (queue->head == NO_NODE ||
-		    (head->sector == sector && head->disk == disk && head->op == op))
+		    (head->cell == cell && head->disk == disk && head->op == op))
 			return queue;
 	}
 }
@@ -131,7 +134,7 @@ static int reserve_queue(struct truth_join *join)
 		const struct node *head = &join->nodes[old[i].head];
 
 		if (old[i].head != NO_NODE)
-			*find(join, head->disk, head->op, head->sector) = old[i];
+			*find(join, head->disk, head->op, head->cell) = old[i];
 	}
 	free(old);
 	return 0;
@@ -157,29 +160,35 @@ static uint32_t new_node(struct truth_join *join)
 	return join->nodes_used++;
 }
 
-/* Takes the oldest node out of its queue and frees it; the queue is not empty. */
-static void remove_head(struct truth_join *join, struct queue *queue)
+/* Takes a node out of its queue and frees it; `before` is the one in front of it there, or NO_NODE. */
+static void remove_node(struct truth_join *join, struct queue *queue, uint32_t before,
+			uint32_t place)
 {
-	uint32_t head = queue->head;
-	struct node *node = &join->nodes[head];
+	struct node *node = &join->nodes[place];
 
 	join->nodes[node->older].younger = node->younger;
 	join->nodes[node->younger].older = node->older;
-	if (queue->head == queue->tail)
+	if (queue->head == queue->tail) {
 		remove_queue(join, queue);
-	else
+	} else if (before == NO_NODE) {
 		queue->head = node->next;
+	} else {
+		join->nodes[before].next = node->next;
+		if (queue->tail == place)
+			queue->tail = before;
+	}
 	node->next = join->free_nodes;
-	join->free_nodes = head;
+	join->free_nodes = place;
 	join->waiting--;
 }
 
 /* The oldest of all nodes is the oldest of its queue. */
 static void remove_oldest(struct truth_join *join)
 {
-	const struct node *node = &join->nodes[join->nodes[NO_NODE].younger];
+	uint32_t oldest = join->nodes[NO_NODE].younger;
+	const struct node *node = &join->nodes[oldest];
 
-	remove_head(join, find(join, node->disk, node->op, node->sector));
+	remove_node(join, find(join, node->disk, node->op, node->cell), NO_NODE, oldest);
 }
 
 static void forget_old(struct truth_join *join, uint64_t now_ns)
@@ -193,10 +202,26 @@ static void forget_old(struct truth_join *join, uint64_t now_ns)
 	}
 }
 
-static int add_chunk(struct truth_join *join, const struct event *event, uint32_t chunk)
+/* How many of those sectors lie in the cell of the first one. */
+static uint32_t in_cell(uint64_t sector, uint32_t sectors)
+{
+	uint32_t left = SECTORS_PER_CHUNK - sector % SECTORS_PER_CHUNK;
+
+	return sectors < left ? sectors : left;
+}
+
+/* Sectors of one cell as bits. */
+static uint8_t cell_bits(uint64_t sector, uint32_t sectors)
+{
+	return ((1u << sectors) - 1) << sector % SECTORS_PER_CHUNK;
+}
+
+/* Of a truth, sectors that lie in one chunk of it and in one cell. */
+static int add_piece(struct truth_join *join, const struct event *event, uint32_t first,
+		     uint32_t sectors)
 {
 	const struct truth_event *truth = &event->truth;
-	uint64_t sector = truth->sector + (uint64_t)chunk * SECTORS_PER_CHUNK;
+	uint64_t sector = truth->sector + first;
 	uint32_t youngest, place;
 	struct queue *queue;
 	struct node *node;
@@ -216,17 +241,18 @@ static int add_chunk(struct truth_join *join, const struct event *event, uint32_
 			  .flags = truth->flags,
 			  .device = truth->device,
 			  .inode = truth->inode,
-			  .index = truth->inode ? truth->index + chunk : 0},
+			  .index = truth->inode ? truth->index + first / SECTORS_PER_CHUNK : 0},
 		.time_ns = event->time_ns,
-		.sector = sector,
+		.cell = sector / SECTORS_PER_CHUNK,
 		.disk = truth->disk,
 		.op = truth->op,
+		.sectors = cell_bits(sector, sectors),
 		.older = youngest,
 		.younger = NO_NODE,
 	};
 	join->nodes[youngest].younger = place;
 	join->nodes[NO_NODE].older = place;
-	queue = find(join, truth->disk, truth->op, sector);
+	queue = find(join, node->disk, node->op, node->cell);
 	if (queue->head == NO_NODE) {
 		queue->head = place;
 		join->queues++;
@@ -240,15 +266,84 @@ static int add_chunk(struct truth_join *join, const struct event *event, uint32_
 
 int truth_join_add(struct truth_join *join, const struct event *truth)
 {
-	uint32_t chunks = truth->truth.sectors / SECTORS_PER_CHUNK, chunk = 0;
+	const uint32_t most = TRUTH_JOIN_CHUNKS_MAX * SECTORS_PER_CHUNK;
+	uint32_t sectors = truth->truth.sectors, first = 0, piece;
 
 	forget_old(join, truth->time_ns);
-	if (chunks > TRUTH_JOIN_CHUNKS_MAX)
-		chunk = chunks - TRUTH_JOIN_CHUNKS_MAX;
-	for (; chunk < chunks; chunk++)
-		if (add_chunk(join, truth, chunk))
+	if (sectors > most) /* the oldest would make room for the youngest */
+		first = (sectors - most) / SECTORS_PER_CHUNK * SECTORS_PER_CHUNK;
+	for (; first < sectors; first += piece) {
+		piece = SECTORS_PER_CHUNK - first % SECTORS_PER_CHUNK;
+		if (piece > sectors - first)
+			piece = sectors - first;
+		piece = in_cell(truth->truth.sector + first, piece);
+		if (add_piece(join, truth, first, piece))
 			return -ENOMEM;
+	}
 	return 0;
+}
+
+/* What is known so far of a chunk that is being taken. */
+struct taken {
+	struct chunk_truth truth;
+	uint32_t sectors;
+	bool differ;
+};
+
+/* Adds the truth of so many more of its sectors; `first`: the chunk begins with them. */
+static void merge(struct taken *taken, const struct chunk_truth *truth, uint32_t sectors,
+		  bool first)
+{
+	struct chunk_truth *all = &taken->truth;
+
+	if (!taken->sectors)
+		*all = *truth;
+	taken->sectors += sectors;
+	taken->differ |= all->what != truth->what || all->source != truth->source ||
+			 all->device != truth->device || all->inode != truth->inode;
+	all->flags &= truth->flags;
+	if (first)
+		all->index = truth->index;
+}
+
+/* Takes sectors of one cell, each of the oldest node that has it; `begins`: a chunk does with them. */
+static void take_piece(struct truth_join *join, const struct block_event *request, uint64_t sector,
+		       uint32_t sectors, bool begins, struct taken *taken)
+{
+	struct queue *queue = find(join, request->disk, request->op, sector / SECTORS_PER_CHUNK);
+	uint8_t wanted = cell_bits(sector, sectors), first = begins ? cell_bits(sector, 1) : 0;
+	uint32_t before = NO_NODE, place, next;
+
+	for (place = queue->head; place != NO_NODE && wanted; place = next) {
+		struct node *node = &join->nodes[place];
+		uint8_t got = node->sectors & wanted;
+
+		next = place == queue->tail ? NO_NODE : node->next;
+		if (got)
+			merge(taken, &node->truth, __builtin_popcount(got), got & first);
+		wanted &= ~got;
+		node->sectors &= ~got;
+		if (node->sectors)
+			before = place;
+		else
+			remove_node(join, queue, before, place);
+	}
+}
+
+/* Takes up to a chunk's sectors; whether that is a chunk, and what it is then. */
+static bool take_chunk(struct truth_join *join, const struct block_event *request, uint64_t sector,
+		       uint32_t sectors, struct chunk_truth *chunk)
+{
+	struct taken taken = {0};
+	uint32_t here = in_cell(sector, sectors);
+
+	take_piece(join, request, sector, here, true, &taken);
+	if (here < sectors)
+		take_piece(join, request, sector + here, sectors - here, false, &taken);
+	if (taken.sectors < SECTORS_PER_CHUNK || taken.differ)
+		return false;
+	*chunk = taken.truth;
+	return true;
 }
 
 size_t truth_join_take(struct truth_join *join, const struct event *block,
@@ -256,19 +351,14 @@ size_t truth_join_take(struct truth_join *join, const struct event *block,
 {
 	const struct block_event *request = &block->block;
 	uint32_t chunks = request->sectors / SECTORS_PER_CHUNK;
+	uint32_t more = request->sectors % SECTORS_PER_CHUNK;
 	size_t known = 0;
 
 	memset(chunk, 0, chunks * sizeof(*chunk));
 	forget_old(join, block->time_ns);
-	for (uint32_t i = 0; i < chunks && join->waiting; i++) {
-		uint64_t sector = request->sector + (uint64_t)i * SECTORS_PER_CHUNK;
-		struct queue *queue = find(join, request->disk, request->op, sector);
-
-		if (queue->head == NO_NODE)
-			continue;
-		chunk[i] = join->nodes[queue->head].truth;
-		known++;
-		remove_head(join, queue);
-	}
+	for (uint32_t i = 0; i < chunks + !!more && join->waiting; i++)
+		known +=
+			take_chunk(join, request, request->sector + (uint64_t)i * SECTORS_PER_CHUNK,
+				   i < chunks ? SECTORS_PER_CHUNK : more, &chunk[i]);
 	return known;
 }

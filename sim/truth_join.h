@@ -4,12 +4,16 @@
  *
  * The recorder sees truth where bios are submitted and requests where the
  * disk receives them, after merging and splitting. Both name sectors, and a
- * sector's submissions arrive in order, so each chunk of a request takes the
- * oldest truth of its operation and sector that no request has taken yet.
+ * sector's submissions arrive in order, so each sector of a request takes the
+ * oldest truth of its operation and place that no request has taken yet. A chunk's
+ * sectors may be of several truths: where bios begin at any sector (XFS's log does)
+ * and are split elsewhere, or where they are shorter than a chunk and merged. It has
+ * a truth if each of its sectors has one, of the same owner.
  *
  * Few submissions never become requests (read-ahead that is given up). Their
  * truths are dropped when they are older than TRUTH_JOIN_AGE_NS or the oldest of
- * more than TRUTH_JOIN_CHUNKS_MAX, which also bounds the memory: 100 MiB.
+ * more than TRUTH_JOIN_CHUNKS_MAX, which also bounds the memory: 100 MiB. (Chunks that
+ * don't begin at multiples of eight sectors count twice.)
  */
 #ifndef SKY_TRUTH_JOIN_H
 #define SKY_TRUTH_JOIN_H
@@ -26,8 +30,9 @@ struct truth_join;
 /* What is known of one chunk; what = CHUNK_UNKNOWN where there is no truth. */
 struct chunk_truth {
 	uint8_t what, source;
-	uint32_t flags; /* BLOCK_FLAG_ of the bio */
-	uint64_t device, inode, index;
+	uint32_t flags;		/* BLOCK_FLAG_ of the bio; of several those that all have */
+	uint64_t device, inode; /* of the file, as `index`: the page of the chunk's first sector */
+	uint64_t index;
 };
 
 struct truth_join *truth_join_new(void);

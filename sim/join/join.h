@@ -3,9 +3,9 @@
  * The ground truth of a disk, recorded elsewhere (`sky record --truth`), put into
  * the trace that has the disk's requests.
  *
- * Clocks may differ, so the truth goes by sectors: each chunk of a request takes
- * the oldest truth of its operation and sector that none has taken yet
- * (sim/truth_join.h), and what it took stands right before the request, with its time.
+ * Clocks may differ, so the truth goes by sectors: each one of a request takes
+ * the oldest truth of its operation and place that none has taken yet
+ * (sim/truth_join.h), and what a chunk is stands right before the request, with its time.
  */
 #ifndef SKY_JOIN_H
 #define SKY_JOIN_H
