@@ -29,8 +29,10 @@ lab-compare: lab-up
 	kvm-recorder/lab/check $(BUILD) compare
 	cat $(BUILD)/lab/share/results/compare.d/compare.txt
 
-# The paper's table 5: how right the classification is on each file system.
+# The paper's table 5: how right the classification is on each file system (FILESYSTEMS="xfs jfs": on those).
 lab-filesystems: lab-up
+	rm -f $(BUILD)/lab/share/filesystems.only
+	$(if $(FILESYSTEMS),echo "$(FILESYSTEMS)" >$(BUILD)/lab/share/filesystems.only)
 	kvm-recorder/lab/check $(BUILD) filesystems
 	cat $(BUILD)/lab/share/results/filesystems.txt
 
