@@ -60,8 +60,13 @@ struct block_device {
 	__u32 bd_dev;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
 struct super_block {
 	__u32 s_dev;
+	struct file_system_type *s_type;
 	unsigned long s_magic;
 	struct block_device *s_bdev;
 };
@@ -173,6 +178,21 @@ static struct inode *host_of(__u64 mapping)
 	return host;
 }
 
+/*
+ * The number of a file system. JFS sets its own once it has read what it needs of its
+ * own files (fs/jfs/super.c, jfs_fill_super).
+ */
+static __u64 magic_of(struct super_block *super)
+{
+	__u64 magic = BPF_CORE_READ(super, s_magic);
+	char name[sizeof("jfs") + 1] = "";
+
+	if (magic)
+		return magic;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(super, s_type, name));
+	return bpf_strncmp(name, sizeof(name), "jfs") ? 0 : JFS_SUPER_MAGIC;
+}
+
 /* stat(2) on Btrfs shows the subvolume's device number, not the superblock's. */
 static __u32 stat_device(struct inode *host, struct super_block *super, __u64 magic)
 {
@@ -192,7 +212,7 @@ static void describe_inode(struct truth_record *run, struct inode *host)
 	run->mode = BPF_CORE_READ(host, i_mode);
 	run->size = BPF_CORE_READ(host, i_size);
 	run->special_device = BPF_CORE_READ(host, i_rdev);
-	run->magic = BPF_CORE_READ(super, s_magic);
+	run->magic = magic_of(super);
 	run->filesystem_device = BPF_CORE_READ(super, s_bdev, bd_dev);
 	run->stat_device = stat_device(host, super, run->magic);
 	run->unhashed = (__u64)BPF_CORE_READ(host, i_hash.pprev) ==

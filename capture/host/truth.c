@@ -44,10 +44,9 @@
 #include "capture/host/truth_record.h"
 #include "capture/host/truth.skel.h"
 
-#define BTRFS_BTREE_INODE     1		 /* BTRFS_BTREE_INODE_OBJECTID, linux/btrfs_tree.h */
-#define EXT_FIRST_INODE	      11	 /* EXT4_GOOD_OLD_FIRST_INO, fs/ext4/ext4.h */
-#define NILFS_FIRST_INODE     11	 /* NILFS_USER_INO, linux/nilfs2_ondisk.h */
-#define JFS_SUPER_MAGIC	      0x3153464a /* fs/jfs/jfs_superblock.h */
+#define BTRFS_BTREE_INODE     1	 /* BTRFS_BTREE_INODE_OBJECTID, linux/btrfs_tree.h */
+#define EXT_FIRST_INODE	      11 /* EXT4_GOOD_OLD_FIRST_INO, fs/ext4/ext4.h */
+#define NILFS_FIRST_INODE     11 /* NILFS_USER_INO, linux/nilfs2_ondisk.h */
 /* linux/proc_ns.h PROC_PID_INIT_INO: in another namespace, BPF's pids are not ours. */
 #define INITIAL_PID_NAMESPACE 0xeffffffc
 /* A pass of the program takes microseconds; records of one this long come late. */

@@ -10,6 +10,9 @@
 
 #include <linux/types.h>
 
+/* fs/jfs/jfs_superblock.h; linux/magic.h has no JFS. */
+#define JFS_SUPER_MAGIC 0x3153464a
+
 /* What the pages of a run belong to. */
 enum truth_owner {
 	OWNER_NOBODY,	 /* no mapping: memory of the kernel's own */
