@@ -34,7 +34,7 @@ lab-filesystems: lab-up
 	rm -f $(BUILD)/lab/share/filesystems.only
 	$(if $(FILESYSTEMS),echo "$(FILESYSTEMS)" >$(BUILD)/lab/share/filesystems.only)
 	kvm-recorder/lab/check $(BUILD) filesystems
-	cat $(BUILD)/lab/share/results/filesystems.txt
+	cat $(BUILD)/lab/share/results/filesystems.d/filesystems.txt
 
 # The paper's table 4, in exits and instructions: docs/kvm-overhead.md
 lab-overhead: lab-up
