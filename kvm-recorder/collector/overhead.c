@@ -14,8 +14,6 @@
 #include "overhead.h"
 #include "unit_costs.h"
 
-#define EXITS_A_CALL 2
-
 void overhead_add(struct overhead *o, const struct event *event)
 {
 	if (!o->first_ns)
@@ -50,7 +48,8 @@ struct overhead_share overhead_share(const struct overhead *o, double exit_ns, d
 	return (struct overhead_share){
 		.exits_ns = (o->calls + o->returns) * exit_ns,
 		.interception_ns = o->call_chunks * chunk_ns,
-		.insights_ns = o->insights * EXITS_A_CALL * exit_ns,
+		/* A return, which is at once the entry behind it. */
+		.insights_ns = o->insights * exit_ns,
 	};
 }
 

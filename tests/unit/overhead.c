@@ -56,7 +56,7 @@ Test(overhead, is_exits_and_checksums_times_their_cost)
 
 	cr_assert(epsilon_eq(dbl, share.exits_ns, 18000, 1e-6));
 	cr_assert(epsilon_eq(dbl, share.interception_ns, 5000, 1e-6));
-	cr_assert(epsilon_eq(dbl, share.insights_ns, 6000, 1e-6));
+	cr_assert(epsilon_eq(dbl, share.insights_ns, 3000, 1e-6));
 }
 
 Test(overhead, of_nothing_is_nothing)

@@ -817,7 +817,8 @@ static void exit_record(struct sky_vcpu *sky, const struct sky_call *call, s64 r
  * With the lock: the call that ends here is taken out of the table. A guest whose
  * parent comes back was killed: it is the parent's call then.
  */
-static struct sky_call *call_ends(struct sky_vcpu *sky, u64 rip, u64 stack, s64 result)
+static struct sky_call *call_ends(struct sky_vcpu *sky, u64 rip, u64 stack, s64 result,
+				  enum sky_return *to)
 {
 	struct sky_process *process;
 	struct sky_call *call;
@@ -825,8 +826,10 @@ static struct sky_call *call_ends(struct sky_vcpu *sky, u64 rip, u64 stack, s64 
 
 	sky_cpu_now(sky, &cpu, stack, 0, 0);
 	process = sky_process_of(sky->vm, cpu.space, cpu.fs_base);
-	if (sky_insight_returns(process, &cpu, rip))
+	if (sky_insight_returns(process, &cpu, rip)) {
+		*to = SKY_RETURN_ASKED;
 		return NULL;
+	}
 	call = call_find(sky, process, &cpu);
 	if (!call && process->host && result)
 		call = call_find(sky, process->host, &cpu);
@@ -919,7 +922,7 @@ static struct sky_call *call_returns(struct sky_vcpu *sky, struct sky_process *p
 	}
 	if (call)
 		return call;
-	call = call_ends(sky, rip, stack, result);
+	call = call_ends(sky, rip, stack, result, to);
 	if (!call)
 		return NULL;
 	if (call->shortened)

@@ -110,7 +110,9 @@ static void enter_kernel(struct kvm_vcpu *vcpu, u64 rip, u64 flags, bool is_64_b
 	trap(vcpu, now);
 }
 
-static bool syscall(struct sky_vcpu *sky, unsigned int length)
+static bool undefined(struct sky_vcpu *sky, enum sky_counter counter);
+
+static bool syscall(struct sky_vcpu *sky, unsigned int length, enum sky_counter counter)
 {
 	struct kvm_vcpu *vcpu = sky->vcpu;
 	u64 rip = kvm_rip_read(vcpu);
@@ -121,7 +123,7 @@ static bool syscall(struct sky_vcpu *sky, unsigned int length)
 	/* Intel's processors don't have it in compatibility mode. */
 	if (!is_64_bit && guest_cpuid_is_intel(vcpu))
 		return false;
-	sky_count(sky->vm, SKY_COUNT_exit_syscall);
+	sky_count(sky->vm, counter);
 	if (static_call(kvm_x86_get_cpl)(vcpu) == 3)
 		entry = enter(sky, is_64_bit, rip, length);
 	if (entry == SKY_ENTRY_IDLE) {
@@ -139,6 +141,7 @@ static bool sysret(struct sky_vcpu *sky, bool is_64_bit)
 	struct kvm_vcpu *vcpu = sky->vcpu;
 	u64 rip = kvm_rcx_read(vcpu), flags = kvm_r11_read(vcpu) & SYSRET_FLAGS;
 	u16 selector = sky_msr(vcpu, MSR_STAR) >> 48;
+	enum sky_return to;
 
 	if (static_call(kvm_x86_get_cpl)(vcpu) ||
 	    (is_64_bit && is_noncanonical_address(rip, vcpu))) {
@@ -148,8 +151,8 @@ static bool sysret(struct sky_vcpu *sky, bool is_64_bit)
 	if (!is_64_bit)
 		rip = (u32)rip;
 	sky_count(sky->vm, SKY_COUNT_exit_sysret);
-	if (sky_user_return(sky, rip, kvm_rsp_read(vcpu), flags, SKY_WAY_SYSRET) ==
-	    SKY_RETURN_INSIGHT) {
+	to = sky_user_return(sky, rip, kvm_rsp_read(vcpu), flags, SKY_WAY_SYSRET);
+	if (to == SKY_RETURN_INSIGHT) {
 		enter_kernel(vcpu, rip, flags | X86_EFLAGS_FIXED, true);
 		return true;
 	}
@@ -157,6 +160,13 @@ static bool sysret(struct sky_vcpu *sky, bool is_64_bit)
 	set_segment(vcpu, VCPU_SREG_SS, (selector + 8) | 3, false);
 	go_to(vcpu, rip, flags);
 	trap(vcpu, flags);
+	/*
+	 * The thread is in front of the SYSCALL where it was asked, which would be its next exit.
+	 * What is there now is read as the processor would; if it is something else, the guest
+	 * goes on.
+	 */
+	if (to == SKY_RETURN_ASKED && sky->hidden && !(flags & X86_EFLAGS_TF))
+		undefined(sky, SKY_COUNT_insights_joined);
 	return true;
 }
 
@@ -173,40 +183,74 @@ static bool is_rex(struct kvm_vcpu *vcpu, u8 byte)
 	return byte >= REX_FIRST && byte <= REX_LAST && is_64_bit_mode(vcpu);
 }
 
-/* 0: the processor can't have read that much either. */
-static bool fetch(struct kvm_vcpu *vcpu, unsigned int at, u8 *byte)
-{
-	struct x86_exception exception;
+/* What lies at the instruction pointer, as far as it was looked at. */
+struct code {
+	u8 byte[INSTRUCTION_MAX];
+	unsigned int count;
+};
 
-	return at < INSTRUCTION_MAX &&
-	       !kvm_read_guest_virt(vcpu, kvm_get_linear_rip(vcpu) + at, byte, 1, &exception);
+/*
+ * All of a page that an instruction may take, at once, and only what may be executed. False:
+ * the processor can't have fetched it.
+ */
+static bool fetch(struct kvm_vcpu *vcpu, struct code *code, unsigned int at, u8 *byte)
+{
+	u64 address = kvm_get_linear_rip(vcpu) + code->count;
+	struct x86_exception exception;
+	unsigned int bytes;
+	gpa_t gpa;
+
+	if (at >= INSTRUCTION_MAX)
+		return false;
+	if (at >= code->count) {
+		gpa = kvm_mmu_gva_to_gpa_fetch(vcpu, address, &exception);
+		if (gpa == INVALID_GPA)
+			return false;
+		bytes = min_t(unsigned int, INSTRUCTION_MAX - code->count,
+			      PAGE_SIZE - offset_in_page(address));
+		if (kvm_vcpu_read_guest_page(vcpu, gpa_to_gfn(gpa), code->byte + code->count,
+					     offset_in_page(gpa), bytes))
+			return false;
+		code->count += bytes;
+	}
+	*byte = code->byte[at];
+	return true;
+}
+
+/* False: it is nothing of Sky's. What is counted is a SYSCALL. */
+static bool undefined(struct sky_vcpu *sky, enum sky_counter counter)
+{
+	struct kvm_vcpu *vcpu = sky->vcpu;
+	struct code code = {};
+	unsigned int at = 0;
+	u8 byte, rex = 0;
+
+	sky->begun_ns = ktime_get_ns();
+	if (!fetch(vcpu, &code, at++, &byte))
+		return false;
+	while (is_idle_prefix(byte))
+		if (!fetch(vcpu, &code, at++, &byte))
+			return false;
+	if (is_rex(vcpu, byte)) {
+		rex = byte;
+		if (!fetch(vcpu, &code, at++, &byte))
+			return false;
+	}
+	if (byte != 0x0f || !fetch(vcpu, &code, at++, &byte))
+		return false;
+	if (byte == 0x05)
+		return syscall(sky, at, counter);
+	return byte == 0x07 && sysret(sky, rex & REX_W);
 }
 
 bool __sky_undefined_instruction(struct kvm_vcpu *vcpu)
 {
 	struct sky_vcpu *sky = sky_vcpu_of(vcpu);
-	unsigned int at = 0;
-	u8 byte, rex = 0;
 
 	if (!sky || !sky->hidden || is_guest_mode(vcpu) || !is_long_mode(vcpu) ||
 	    !(vcpu->arch.efer & EFER_SCE))
 		return false;
-	sky->begun_ns = ktime_get_ns();
-	if (!fetch(vcpu, at++, &byte))
-		return false;
-	while (is_idle_prefix(byte))
-		if (!fetch(vcpu, at++, &byte))
-			return false;
-	if (is_rex(vcpu, byte)) {
-		rex = byte;
-		if (!fetch(vcpu, at++, &byte))
-			return false;
-	}
-	if (byte != 0x0f || !fetch(vcpu, at++, &byte))
-		return false;
-	if (byte == 0x05)
-		return syscall(sky, at);
-	return byte == 0x07 && sysret(sky, rex & REX_W);
+	return undefined(sky, SKY_COUNT_exit_syscall);
 }
 
 void sky_int80(struct sky_vcpu *sky, u64 rip, u64 next_rip, u64 stack, u16 segment)

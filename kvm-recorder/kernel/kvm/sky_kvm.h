@@ -82,6 +82,7 @@ enum sky_counter {
 	SKY_COUNT_uncovered, /* io_uring: what is not followed */
 	SKY_COUNT_completions, /* found in the process's memory */
 	SKY_COUNT_insights,
+	SKY_COUNT_insights_joined, /* whose return was made the next entry: one exit, not two */
 	SKY_COUNT_insights_refused, /* seccomp, or a tracer */
 	SKY_COUNT_insights_busy, /* other threads were being asked */
 	SKY_COUNT_insights_given_up, /* there was always more to ask before one call */
@@ -675,6 +676,7 @@ enum sky_return {
 	SKY_RETURN_OTHER,
 	SKY_RETURN_CALL, /* the end of a call, or the beginning of a child */
 	SKY_RETURN_INSIGHT, /* into the kernel, by the registers' call, at once */
+	SKY_RETURN_ASKED, /* of an insight-call, to the call in front of which it was put */
 };
 
 /* The guest is about to be in user mode at rip. */

@@ -409,6 +409,7 @@ static const char *const counter_names[] = {
 	[SKY_COUNT_uncovered] = "uncovered",
 	[SKY_COUNT_completions] = "completions",
 	[SKY_COUNT_insights] = "insights",
+	[SKY_COUNT_insights_joined] = "insights_joined",
 	[SKY_COUNT_insights_refused] = "insights_refused",
 	[SKY_COUNT_insights_busy] = "insights_busy",
 	[SKY_COUNT_insights_given_up] = "insights_given_up",

@@ -79,7 +79,7 @@ check "a recorded process sees SCE set in EFER" grep -q "^efer: 200 times" "$T/c
 
 calls=$(more calls)
 holds "monitored calls are all seen" "$calls >= 2000 && $calls < 2200"
-holds "a call exits once when it is made" "$(more exit_syscall) == $calls + $(more insights) + $(more exit_idle)"
+holds "a call exits once when it is made" "$(more exit_syscall insights_joined) == $calls + $(more insights) + $(more exit_idle)"
 holds "and once when it returns" "$(more returns) <= $calls && $(more returns) >= $calls - 10"
 say "# $calls calls: of $(more kvm_exits) exits ($(more kvm_irq_injections) interrupts were injected) $(more exit_syscall) syscall, $(more exit_sysret) sysret, $(more exit_iret_call) iret of calls,"\
 " $(more exit_iret_interrupt) of interrupts to user mode, $(more exit_iret_kernel) to the kernel, $(more exit_space) CR3;"\
