@@ -13,7 +13,7 @@
 
 #define TABLE_START 4096u
 /*
- * Written chunks that are followed at most: 64 GiB of disk, 1 GiB of memory.
+ * Written chunks that are followed at most: 64 GiB of disk, 1.25 GiB of memory.
  * Those beyond are counted, not checked.
  */
 #define WRITTEN_MAX (1u << 24)
@@ -23,7 +23,7 @@
 #define COVERED_OTHERWISE (1u << 1)
 
 struct written {
-	uint64_t sector, inode, index;
+	uint64_t sector, device, inode, index;
 	uint32_t disk;
 	uint8_t used;
 	uint8_t what; /* enum chunk_class */
@@ -117,6 +117,7 @@ static int write_chunk(struct truth_check *check, uint32_t disk, uint64_t sector
 	}
 	*written = (struct written){
 		.sector = sector,
+		.device = truth->device,
 		.inode = truth->inode,
 		.index = truth->index,
 		.disk = disk,
@@ -140,6 +141,31 @@ static void compare_flag(struct truth_check *check, const struct chunk_truth *tr
 	} else if (truth->what == CHUNK_DATA) {
 		check->data++;
 		check->data_with_flag += flag;
+	}
+}
+
+void truth_check_settle(const struct truth_check *check, const struct event *block,
+			struct chunk_truth *chunk)
+{
+	const struct block_event *request = &block->block;
+	uint32_t chunks = request->sectors / SECTORS_PER_CHUNK;
+
+	if (request->op != BLOCK_READ)
+		return;
+	for (uint32_t i = 0; i < chunks; i++) {
+		uint64_t sector = request->sector + (uint64_t)i * SECTORS_PER_CHUNK;
+		const struct written *written;
+
+		if (chunk[i].source != TRUTH_BLOCK_DEVICE)
+			continue;
+		written = find(check, request->disk, sector);
+		if (!written->used || written->what != CHUNK_DATA)
+			continue;
+		chunk[i].what = written->what;
+		chunk[i].source = written->source;
+		chunk[i].device = written->device;
+		chunk[i].inode = written->inode;
+		chunk[i].index = written->index;
 	}
 }
 

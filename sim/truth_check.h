@@ -28,6 +28,15 @@ void truth_check_free(struct truth_check *check);
 int truth_check_block(struct truth_check *check, const struct event *block,
 		      const struct chunk_truth *chunk);
 
+/*
+ * A read into the page cache of the block device itself: what it holds is what was last
+ * written there, which may be a file's data. When Nilfs2 is mounted, it reads so the whole segment
+ * in which it looks for its last checkpoint (fs/nilfs2/recovery.c, nilfs_search_super_root).
+ * Changes the truth of such chunks.
+ */
+void truth_check_settle(const struct truth_check *check, const struct event *block,
+			struct chunk_truth *chunk);
+
 /* Takes an extent event; they follow the last block event. */
 void truth_check_extent(struct truth_check *check, const struct event *extent);
 

@@ -15,6 +15,7 @@
 #include "common/progress.h"
 #include "join.h"
 #include "sim/ledger.h"
+#include "sim/truth_check.h"
 #include "sim/truth_join.h"
 
 /* Clocks that drift by 0.1 ms a second may do so for hours; a truth is never needed later. */
@@ -27,6 +28,7 @@ struct joining {
 	struct source *trace, *truth;
 	struct sink *sink;
 	struct truth_join *join;
+	struct truth_check *written;
 	struct chunk_truth *chunk; /* LEDGER_CHUNKS_MAX + 1 */
 	char *kernel;		   /* where the truth was recorded */
 	int64_t apart_ns;	   /* the trace's clock - the truth's */
@@ -218,6 +220,9 @@ static int join_request(struct joining *j, const struct event *block)
 	if (ledger_chunks(block) > LEDGER_CHUNKS_MAX)
 		return 0;
 	j->chunks_known += truth_join_take(j->join, block, j->chunk);
+	truth_check_settle(j->written, block, j->chunk);
+	if (truth_check_block(j->written, block, j->chunk))
+		return fail("out of memory for what %s writes", j->options->trace);
 	return insert_truths(j, block);
 }
 
@@ -277,8 +282,9 @@ static int join(struct joining *j)
 	int rc;
 
 	j->join = truth_join_new();
+	j->written = truth_check_new();
 	j->chunk = calloc(LEDGER_CHUNKS_MAX + 1, sizeof(*j->chunk));
-	if (!j->join || !j->chunk)
+	if (!j->join || !j->written || !j->chunk)
 		return fail("out of memory for the join of %s and %s", o->trace, o->truth);
 	j->trace = trace_open(o->trace, KINDS_ALL);
 	j->truth = j->trace ? trace_open(o->truth, KINDS_ALL) : NULL;
@@ -321,6 +327,7 @@ json_t *join_truth(const struct join_options *options)
 	source_close(j->trace);
 	source_close(j->truth);
 	truth_join_free(j->join);
+	truth_check_free(j->written);
 	free(j->chunk);
 	free(j->kernel);
 	free(j);

@@ -80,7 +80,8 @@ static const char trace[] =
 	"5000005000 - - - block W id=3 sector=80 count=8 sums=[a5]\n"
 	"5000006000 - - - block W id=4 sector=8000 count=8 sums=[a6]\n"
 	"5000007000 - - - block W id=5 sector=9001 count=3\n"
-	"5000007001 - - - block W id=6 sector=9004 count=13 sums=[a7,0]\n";
+	"5000007001 - - - block W id=6 sector=9004 count=13 sums=[a7,0]\n"
+	"5000008000 - - - block R id=7 sector=80 count=16\n";
 
 static const char truth[] =
 	"1 - - - attribute name=\"kernel\" value=\"6.1\"\n"
@@ -90,7 +91,8 @@ static const char truth[] =
 	"902 - - - truth W sector=96 count=8 what=data source=file dev=7:0 inode=12 index=6\n"
 	"1900 - - - truth R sector=800 count=8 what=metadata source=block-device\n"
 	"4900 - - - truth W sector=80 count=8 what=data source=file dev=7:0 inode=13\n"
-	"6900 - - - truth W sector=9001 count=16 what=metadata source=kernel-buffer\n";
+	"6900 - - - truth W sector=9001 count=16 what=metadata source=kernel-buffer\n"
+	"7900 - - - truth R sector=80 count=16 what=metadata source=block-device\n";
 
 static const char joined[] =
 	"block W 80+40: truth 80+24 inode 12 index 4, truth 104+8 inode 0 index 0\n"
@@ -99,7 +101,8 @@ static const char joined[] =
 	"block W 80+8: truth 80+8 inode 13 index 0\n"
 	"block W 8000+8:\n"
 	"block W 9001+3:\n"
-	"block W 9004+13: truth 9004+8 inode 0 index 0\n";
+	"block W 9004+13: truth 9004+8 inode 0 index 0\n"
+	"block R 80+16: truth 80+8 inode 13 index 0, truth 88+8 inode 12 index 5\n";
 
 static const char *write_file(const char *name, const char *text)
 {
@@ -186,8 +189,8 @@ Test(join, each_request_has_its_truth_before_it)
 	cr_assert(result);
 	describe(options.output, text, sizeof(text));
 	cr_expect_str_eq(text, joined);
-	cr_expect_eq(number(result, "chunks"), 9);
-	cr_expect_eq(number(result, "chunks_with_truth"), 7);
+	cr_expect_eq(number(result, "chunks"), 11);
+	cr_expect_eq(number(result, "chunks_with_truth"), 9);
 	cr_expect_eq(number(result, "truth_chunks_before_the_trace"), 1);
 	json_decref(result);
 	unlink(options.trace);
@@ -200,7 +203,7 @@ Test(join, refuses_a_truth_of_something_else_and_a_second_one)
 	struct join_options options = {
 		.trace = write_file("trace.events", trace),
 		.truth = write_file("truth.events",
-				    "1 - - - truth R sector=80 count=8 what=metadata "
+				    "1 - - - truth R sector=880 count=8 what=metadata "
 				    "source=block-device\n"),
 		.output = write_file("out.events", NULL),
 	};

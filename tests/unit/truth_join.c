@@ -452,6 +452,28 @@ Test(truth_check, last_write_of_a_sector_must_be_its_files)
 	truth_check_free(check);
 }
 
+Test(truth_check, the_device_itself_reads_what_was_last_written)
+{
+	const struct chunk_truth device = {
+		CHUNK_METADATA, TRUTH_BLOCK_DEVICE, BLOCK_FLAG_READAHEAD, 0, 0, 0};
+	struct chunk_truth chunk[4] = {device, device, device, device};
+	struct truth_check *check = truth_check_new();
+	struct event read = block_event(2, 80, 4);
+
+	chunk[3].source = TRUTH_SYSTEM_FILE;
+	read.block.op = BLOCK_READ;
+	written(check, 80, CHUNK_DATA, TRUTH_FILE, 0, 12, 5);
+	written(check, 88, CHUNK_DATA, TRUTH_FILE, 0, 12, 6);
+	written(check, 88, CHUNK_METADATA, TRUTH_BLOCK_DEVICE, 0, 0, 0);
+	written(check, 104, CHUNK_DATA, TRUTH_FILE, 0, 12, 7);
+	truth_check_settle(check, &read, chunk);
+	cr_assert(same(&chunk[0], &(struct chunk_truth){CHUNK_DATA, TRUTH_FILE,
+							BLOCK_FLAG_READAHEAD, 1792, 12, 5}));
+	cr_assert(same(&chunk[1], &device) && same(&chunk[2], &device));
+	cr_assert_eq(chunk[3].what, CHUNK_METADATA);
+	truth_check_free(check);
+}
+
 Test(truth_check, many_chunks_and_an_extent_over_all_of_them)
 {
 	struct truth_check *check = truth_check_new();
