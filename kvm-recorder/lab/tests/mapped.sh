@@ -98,8 +98,9 @@ holds "each chunk is known to be the file's that it is" "$(of '[.[].misplaced //
 holds "where no insight-call may be made, the file has no name" "$(of .blind.nameless) == $(of .blind.written)"
 holds "and otherwise always" "$(of 'del(.blind) | [.[].nameless // 0] | add') == 0"
 holds "what is no file's isn't taken for data" "$(of .other.taken_for_data) == 0"
-holds "nor is what msync has written awaited when its mapping goes" \
-	"$("$SKY" dump --kinds mapping "$T/t.h5" | grep -c " goes .* inode=$fill\b") <= 1536"
+# A look may come while the guest's kernel has taken an entry out to make it clean.
+holds "nor is what msync has written of 512 pages awaited when their mapping goes" \
+	"$("$SKY" dump --kinds mapping "$T/t.h5" | grep -c " goes .* inode=$fill\b") - 1536 < 50"
 holds "page faults are seen of processes with shared mappings" "$(counter faults_mapped) >= 1536 + 512 + 512 + 600 + 100 + 700"
 holds "and of nobody else" "$(counter exit_fault busy) - $(counter exit_fault idle) == 0"
 holds "a process has 1024 mappings, and no more" "$(counter areas_refused) >= 1500 - 1024"
