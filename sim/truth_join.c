@@ -160,7 +160,7 @@ static uint32_t new_node(struct truth_join *join)
 	return join->nodes_used++;
 }
 
-/* Takes a node out of its queue and frees it; `before` is the one in front of it there, or NO_NODE. */
+/* Takes a node out of its queue and frees it; `before` is in front of it there, or NO_NODE. */
 static void remove_node(struct truth_join *join, struct queue *queue, uint32_t before,
 			uint32_t place)
 {
@@ -306,7 +306,7 @@ static void merge(struct taken *taken, const struct chunk_truth *truth, uint32_t
 		all->index = truth->index;
 }
 
-/* Takes sectors of one cell, each of the oldest node that has it; `begins`: a chunk does with them. */
+/* Takes sectors of one cell, each of the oldest node that has it; with `begins` a chunk does. */
 static void take_piece(struct truth_join *join, const struct block_event *request, uint64_t sector,
 		       uint32_t sectors, bool begins, struct taken *taken)
 {

@@ -39,8 +39,8 @@ struct oracle {
 	struct mapped_file file;    /* where it lies, or ... */
 	struct byte_reader *packed; /* ... what unpacks it */
 	char *path;
-	uint64_t record;			       /* the next one */
-	uint32_t seconds;			       /* of the one before */
+	uint64_t record;				/* the next one */
+	uint32_t seconds;				/* of the one before */
 	uint8_t records[MAPPED_RECORDS * RECORD_BYTES]; /* that were copied from the file */
 	struct request request[READ_REQUESTS];
 };
@@ -82,8 +82,8 @@ static int next_record(struct oracle *o, const uint8_t **record)
 		return byte_reader_take(o->packed, RECORD_BYTES, record);
 	if (o->record == o->source.count)
 		return 0;
-	*record = mapped_file_record(&o->file, o->record, o->source.count, RECORD_BYTES,
-				     o->records);
+	*record =
+		mapped_file_record(&o->file, o->record, o->source.count, RECORD_BYTES, o->records);
 	return *record ? 1 : -1;
 }
 

@@ -138,7 +138,7 @@ static void goes(struct pipeline *p, uint32_t frame, uint64_t written_within_ns)
 		f->until_ns = until_ns;
 }
 
-/* It was clean by then, but not long before: was it written already, and not made dirty again elsewhere? */
+/* It was clean by then, but not long before: was it written, and not made dirty elsewhere? */
 static bool is_written(struct pipeline *p, uint32_t frame)
 {
 	const struct frame *f = FRAME_AT(p, frame);

@@ -358,7 +358,7 @@ static void see(struct look *look, struct sky_area *area, u64 address, u64 entry
 	if (!page)
 		return;
 	page->sweep = area->sweep;
-	/* What was dirty at the look before the last was cleaned a moment ago, for all one knows. */
+	/* What was dirty at the look before the last was cleaned just now, for all one knows. */
 	if (entry & _PAGE_DIRTY || (look->last && page->dirty))
 		page->dirty_ns = sky->begun_ns;
 	page->dirty = entry & _PAGE_DIRTY;
