@@ -180,12 +180,27 @@ static void call_remove(struct sky_vm *vm, struct sky_call *call)
 	call->owner->calls--;
 }
 
-void sky_call_free(struct sky_call *call)
+/* What it holds. */
+static void call_release(struct sky_call *call)
 {
 	sky_content_free(&call->content);
 	sky_file_unclaim(call);
 	sky_file_put(call->file);
+}
+
+void sky_call_free(struct sky_call *call)
+{
+	call_release(call);
 	kfree(call);
+}
+
+/* Its memory is the next call's: a virtual CPU's thread takes and leaves it at each call. */
+static void call_spare(struct sky_vcpu *sky, struct sky_call *call)
+{
+	if (sky->spare)
+		kfree(call);
+	else
+		sky->spare = call;
 }
 
 /* It will never return, or nobody will know when. */
@@ -543,25 +558,30 @@ static struct sky_process *caller(struct sky_vcpu *sky, struct sky_call *call)
 
 static struct sky_call *call_now(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next_rip, u64 stack)
 {
-	struct sky_call *call = kzalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
 	struct kvm_vcpu *vcpu = sky->vcpu;
+	struct sky_call *call = sky->spare;
 
+	sky->spare = NULL;
+	if (!call)
+		call = kmalloc(sizeof(*call), GFP_KERNEL_ACCOUNT);
 	if (!call)
 		return NULL;
-	call->space = sky_space_now(sky);
-	call->stack = stack;
-	call->fs_base = sky_fs_base(vcpu);
-	call->rip = rip;
-	call->next_rip = next_rip;
-	call->raw_number = kvm_rax_read(vcpu);
-	call->abi = sky->vm->abi;
-	call->flags = flags;
+	*call = (struct sky_call){
+		.space = sky_space_now(sky),
+		.stack = stack,
+		.fs_base = sky_fs_base(vcpu),
+		.rip = rip,
+		.next_rip = next_rip,
+		.raw_number = kvm_rax_read(vcpu),
+		.abi = sky->vm->abi,
+		.flags = flags,
+		.vcpu = vcpu->vcpu_id,
+		.content = {.own_fd = -1, .head_bytes = -1, .tail_bytes = -1},
+	};
 	if (flags & SKY_CALL_COMPAT)
 		sky_count(sky->vm, SKY_COUNT_compat);
-	call->vcpu = vcpu->vcpu_id;
 	take_arguments(sky, call);
 	sky_call_read(sky, call);
-	call->content = (struct sky_content){.own_fd = -1, .head_bytes = -1, .tail_bytes = -1};
 	return call;
 }
 
@@ -751,7 +771,7 @@ enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next
 	entry = call_look_up(sky, call, &file);
 	if (entry != SKY_ENTRY_BEGINS) {
 		/* What it points to belongs to an insight. */
-		kfree(call);
+		call_spare(sky, call);
 		return entry;
 	}
 	if (call->has_rings)
@@ -906,8 +926,9 @@ static void call_tell_exit(struct sky_vcpu *sky, struct sky_call *call, s64 resu
 	process = sky_process_of(sky->vm, call->space, call->fs_base);
 	if (process)
 		sky_insight_done(process, call);
-	sky_call_free(call);
+	call_release(call);
 	mutex_unlock(&sky->vm->lock);
+	call_spare(sky, call);
 }
 
 /* With the lock: the call that ends here, if it is one; or *to is not SKY_RETURN_OTHER. */

@@ -421,6 +421,7 @@ struct sky_vcpu {
 	u64 breakpoint[KVM_NR_DB_REGS]; /* 0: not used */
 	unsigned int breakpoints;
 	u64 begun_ns; /* when the exit that is handled began */
+	struct sky_call *spare; /* for the next call; NULL: to be allocated */
 	u64 *sums; /* room for SKY_SUMS_MAX */
 	u64 *words; /* room for a record's other arrays */
 	char *path, *path2; /* room for SKY_PATH_BYTES */

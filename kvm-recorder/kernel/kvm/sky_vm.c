@@ -522,6 +522,7 @@ static struct sky_vm *vm_of(struct kvm *kvm)
 
 static void vcpu_free(struct sky_vcpu *sky)
 {
+	kfree(sky->spare);
 	kvfree(sky->sums);
 	kvfree(sky->words);
 	kfree(sky->path);
