@@ -133,6 +133,8 @@ struct sky_insight *sky_insight_resumes(struct sky_vcpu *sky, struct sky_process
 	struct sky_insight *insight;
 	unsigned int i;
 
+	if (!process->insights)
+		return NULL;
 	for (i = 0; i < SKY_INSIGHTS; i++) {
 		insight = process->insight + i;
 		if (insight->state == SKY_INSIGHT_PAUSES && insight->resumes &&
@@ -199,6 +201,8 @@ void sky_insights_over(struct sky_vcpu *sky, struct sky_process *process, struct
 	struct sky_insight *insight;
 	unsigned int i;
 
+	if (!process->insights)
+		return;
 	for (i = 0; i < SKY_INSIGHTS; i++) {
 		insight = process->insight + i;
 		if (insight->fs_base != call->fs_base || insight->state == SKY_INSIGHT_FREE ||

@@ -324,8 +324,10 @@ void sky_insight_set(struct sky_process *process, struct sky_insight *insight,
 		     enum sky_insight_state state)
 {
 	process->asks -= insight->state == SKY_INSIGHT_ASKS;
+	process->insights -= insight->state != SKY_INSIGHT_FREE;
 	insight->state = state;
 	process->asks += state == SKY_INSIGHT_ASKS;
+	process->insights += state != SKY_INSIGHT_FREE;
 }
 
 /* Linux leaves all arguments as they are; FreeBSD only what a function has to (rbx). */
@@ -402,6 +404,8 @@ static struct sky_insight *comes_back(struct sky_vcpu *sky, struct sky_process *
 	struct sky_insight *insight;
 	unsigned int i;
 
+	if (!process->insights)
+		return NULL;
 	for (i = 0; i < SKY_INSIGHTS; i++) {
 		insight = process->insight + i;
 		if (waits(insight) && insight->at_return == at_return &&
@@ -416,6 +420,8 @@ bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu
 {
 	unsigned int i;
 
+	if (!process->insights)
+		return false;
 	for (i = 0; i < SKY_INSIGHTS; i++)
 		if (waits(process->insight + i) && !process->insight[i].at_return &&
 		    is_at(process->insight + i, cpu->stack, cpu->fs_base, rip))
@@ -509,6 +515,8 @@ void sky_insight_done(struct sky_process *process, const struct sky_call *call)
 {
 	unsigned int i;
 
+	if (!process->insights)
+		return;
 	for (i = 0; i < SKY_INSIGHTS; i++)
 		if (process->insight[i].state == SKY_INSIGHT_HELD &&
 		    process->insight[i].stack == call->stack &&

@@ -285,6 +285,7 @@ struct sky_process {
 	bool joined; /* it was under way when monitoring began: what it holds is not known */
 	bool locks; /* files, which lose that when a descriptor of theirs is closed */
 	u32 asks; /* sequences of insight-calls whose thread is in one */
+	u32 insights; /* that are not free: mostly none is, and none is looked at */
 	struct sky_insight insight[SKY_INSIGHTS];
 	struct xarray reads; /* asynchronous, by control block or user_data (sky_aio.c) */
 	u32 read_count;
