@@ -110,7 +110,7 @@ static bool put_question(struct sky_vcpu *sky, struct sky_insight *insight,
 	}
 }
 
-void sky_tell_insight(struct sky_vcpu *sky, const struct sky_process *process,
+void sky_tell_insight(struct sky_vcpu *sky, struct sky_process *process,
 		      struct sky_insight *insight, u32 sums, u32 path)
 {
 	struct sky_insight_record record = insight->record;

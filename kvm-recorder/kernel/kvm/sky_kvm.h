@@ -269,6 +269,8 @@ struct sky_process {
 	u32 calls; /* under way in the space */
 	bool listed; /* in by_space */
 	struct xarray thread_ids; /* by thread pointer >> 3 */
+	u64 latest_fs_base; /* the thread that was looked up last, mostly the next, too */
+	u32 latest_id; /* 0: none */
 	struct sky_files *files;
 	/*
 	 * Children of vfork() have the space, and one thread of it, until they execute
@@ -536,7 +538,7 @@ void sky_process_end(struct sky_vcpu *sky, struct sky_process *process, u32 why)
 void sky_process_displaced(struct sky_vcpu *sky, struct sky_process *process);
 void sky_processes_end_all(struct sky_vcpu *sky);
 void sky_processes_free(struct sky_vm *vm);
-u32 sky_thread_id(const struct sky_process *process, u64 fs_base);
+u32 sky_thread_id(struct sky_process *process, u64 fs_base);
 void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid);
 void sky_thread_gone(struct sky_process *process, u64 fs_base);
 /* Whether what is told of one more would be kept. */
@@ -625,7 +627,7 @@ void sky_insight_set(struct sky_process *process, struct sky_insight *insight,
 		     enum sky_insight_state state);
 /* The call that may return now. */
 struct sky_call *sky_insight_kept(struct sky_process *process, struct sky_insight *insight);
-void sky_tell_insight(struct sky_vcpu *sky, const struct sky_process *process,
+void sky_tell_insight(struct sky_vcpu *sky, struct sky_process *process,
 		      struct sky_insight *insight, u32 sums, u32 path);
 
 /* sky_handler.c; with vm->lock */

@@ -42,11 +42,18 @@ again:
 	return process;
 }
 
-u32 sky_thread_id(const struct sky_process *process, u64 fs_base)
+u32 sky_thread_id(struct sky_process *process, u64 fs_base)
 {
-	void *entry = xa_load(&((struct sky_process *)process)->thread_ids, fs_base >> 3);
+	void *entry;
 
-	return entry ? xa_to_value(entry) : 0;
+	if (process->latest_id && process->latest_fs_base == fs_base)
+		return process->latest_id;
+	entry = xa_load(&process->thread_ids, fs_base >> 3);
+	if (!entry)
+		return 0;
+	process->latest_fs_base = fs_base;
+	process->latest_id = xa_to_value(entry);
+	return process->latest_id;
 }
 
 void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid)
@@ -55,6 +62,7 @@ void sky_thread_told(struct sky_process *process, u64 fs_base, u32 tid)
 
 	if (!tid || process->threads_known >= SKY_THREADS_MAX || !sky_entry_take(process->vm))
 		return;
+	process->latest_id = 0;
 	before = xa_store(&process->thread_ids, fs_base >> 3, xa_mk_value(tid), GFP_KERNEL_ACCOUNT);
 	if (before) /* or an error */
 		sky_entries_give(process->vm, 1);
@@ -66,6 +74,7 @@ void sky_thread_gone(struct sky_process *process, u64 fs_base)
 {
 	if (!xa_erase(&process->thread_ids, fs_base >> 3))
 		return;
+	process->latest_id = 0;
 	process->threads_known--;
 	sky_entries_give(process->vm, 1);
 }
@@ -78,6 +87,7 @@ bool sky_thread_room(const struct sky_process *process)
 static void threads_forget(struct sky_process *process)
 {
 	xa_destroy(&process->thread_ids);
+	process->latest_id = 0;
 	sky_entries_give(process->vm, process->threads_known);
 	process->threads_known = 0;
 }
