@@ -38,6 +38,7 @@ lab-filesystems: lab-up
 
 # The paper's table 4, in exits and instructions: docs/kvm-overhead.md
 lab-overhead: lab-up
+	kvm-recorder/lab/database $(BUILD)
 	kvm-recorder/lab/check $(BUILD) overhead
 	sed -i -e '/^<!-- tables/,/^<!-- end/{//!d}' -e '/^<!-- tables/r $(BUILD)/lab/share/results/overhead.md' docs/kvm-overhead.md
 

@@ -13,12 +13,16 @@
 #	silent	and the workload, without insight-calls
 #	on	and with them
 #
+# What programs do that ask the clock, or for random numbers, isn't quite the same twice; and the states absent
+# and off are to be compared to a thousandth. So these two have three guests each, in turns, and the least counts.
+#
 # While a workload runs nothing else does in the host: all files are in memory, this script waits
 # for the guest's next line, and the recorder, which would have a processor of its own, is stopped.
 . /mnt/share/tests/lib.sh
 
 STATES="absent off disk other silent on"
-WORKLOADS="random-reads random-writes sequential-reads sequential-writes repeated-reads repeated-writes gpg find cp varmail"
+GUESTS="absent off absent off absent off disk other silent on"
+WORKLOADS="random-reads random-writes sequential-reads sequential-writes repeated-reads repeated-writes gpg find cp varmail tpch"
 CPUIDS=20000
 GETPIDS=100000
 
@@ -32,12 +36,29 @@ options() {
 	*) echo "--operations 4096 --file-size 16M" ;;
 	esac
 }
+# TPC-H has the server that workloads/tpch/tpch has filled, and no client: it reads its query, and writes the answer
+prepare() {
+	case $1 in
+	tpch) ;;
+	*) sky workload $1 --phase prepare $(options $1) >/dev/null ;;
+	esac
+}
+command_of() {
+	case $1 in
+	tpch)
+		echo mariadbd --no-defaults --bootstrap --user=root --datadir=/mnt/tpch/db --tmpdir=/tmp --innodb-read-only=1 \
+			--innodb-use-native-aio=0 --innodb-flush-method=O_DIRECT --innodb-buffer-pool-size=8M --innodb-log-file-size=32M \
+			--skip-innodb-buffer-pool-load-at-startup --aria-pagecache-buffer-size=1M --key-buffer-size=1M
+		;;
+	*) echo sky workload $1 --phase run $(options $1) ;;
+	esac
+}
 phase() {
 	local name=$1
 	shift
 	echo "phase $name begins"
 	sleep 3
-	$prefix instructions "$@" >/tmp/out || { cat /tmp/out; exit 1; }
+	$prefix instructions "$@" >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }
 	tail -n 1 /tmp/out
 	echo "phase $name ends"
 	sleep 3
@@ -47,16 +68,15 @@ echo 0 >/proc/sys/kernel/randomize_va_space
 free_kib=$(sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo)
 head -c $((free_kib - 24576))k /dev/zero | tail -n 1 | head -c 1 >/tmp/out
 # Only a workload's own fsync() writes: what the clock has written falls into one state's count, and not into another's
-echo 0 >/proc/sys/vm/dirty_writeback_centisecs
+echo 360000 >/proc/sys/vm/dirty_writeback_centisecs
 fresh() { mount -t ext4 -o commit=100000 /dev/vda /mnt; }
 fresh || exit 1
 for workload in $WORKLOADS; do
-	mkdir /mnt/$workload && cd /mnt/$workload || exit 1
-	sky workload $workload --phase prepare $(options $workload) >/dev/null || exit 1
+	mkdir -p /mnt/$workload && cd /mnt/$workload && prepare $workload || exit 1
 done
 cd /
 # What programs need to begin stays in memory
-for program in gpg cp find; do $program --version >/dev/null; done
+for program in gpg cp find mariadbd; do $program --version >/dev/null; done
 instructions getpids 1 >/dev/null
 prefix=
 case $STATE in
@@ -72,9 +92,11 @@ phase getpid getpids $GETPIDS
 for workload in $WORKLOADS; do
 	# Its data doesn't
 	umount /mnt && fresh && cd /mnt/$workload || exit 1
-	phase $workload sky workload $workload --phase run $(options $workload)
-	cd /
+	if [ -f query ]; then exec <query; fi
+	phase $workload $(command_of $workload)
+	cd / && exec </dev/null
 done
+cmp /tmp/answer /mnt/tpch/answer || exit 1
 kill %1 2>/dev/null
 umount /mnt
 END
@@ -121,7 +143,7 @@ follow() {
 			counters >"$T/$1.$2.ends"
 			[ -z "$recorder" ] || kill -CONT $recorder
 			;;
-		"instructions "*) echo "${line#instructions }" >"$T/$1.$2.instructions" ;;
+		"instructions "*) echo "${line#instructions }" >>"$T/$1.$2.instructions" ;;
 		esac
 	done
 }
@@ -130,7 +152,8 @@ follow() {
 measured() {
 	recorder=''
 	modules "$1" || return 1
-	make_disk 256M || return 1
+	make_disk 384M || return 1
+	mount --mkdir /dev/mapper/sky0 "$T/disk" && cp -a "$SHARE/tpch" "$T/disk/" && umount "$T/disk" || return 1
 	if [ "$1" = absent ]; then
 		dm remove sky0 && echo "0 $(blockdev --getsz "$loop") linear $loop 0" | dm create sky0 || return 1
 	fi
@@ -160,7 +183,7 @@ more() {
 	shift 2
 	grown "$phase.begins" "$phase.ends" "$@"
 }
-instructions() { cat "$T/$1.$2.instructions"; }
+instructions() { sort -n "$T/$1.$2.instructions" | head -n 1; }
 
 # variables: awk's, of $workload: the instructions of each state, exits, and what one costs
 variables() {
@@ -238,18 +261,22 @@ mkdir -p "$SHARE/results/overhead.d"
 cp "$SHARE/root.img" "$T/root.img"
 mount --bind "$T/root.img" "$SHARE/root.img"
 export GUEST_VCPUS=1 GUEST_SECONDS=1000000
-for state in $STATES; do
+for state in $GUESTS; do
 	check "the guest's programs run, $state" measured $state
 done
 for workload in getpid $WORKLOADS; do
-	holds "$workload: Sky loaded, but off" "$(instructions off $workload) < 1.001 * $(instructions absent $workload)"
+	case $workload in
+	tpch) most=1.02 ;; # its server's threads go by the clock
+	*) most=1.001 ;;
+	esac
+	holds "$workload: Sky loaded, but off" "$(instructions off $workload) < $most * $(instructions absent $workload)"
 done
 per_call >"$T/per-call"
 cp "$T/per-call" "$SHARE/results/overhead.d/"
 versions >"$T/versions"
 while read -r workload exits_first interception_first insights_first _ interception insights; do
 	holds "$workload: a call's interception takes less than at first" "$interception < $interception_first"
-	holds "$workload: ... and its insight-calls no more" "$insights <= $insights_first"
+	holds "$workload: ... and its insight-calls, too" "$insights < $insights_first"
 done <"$T/versions"
 {
 	echo
