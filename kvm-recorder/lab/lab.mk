@@ -45,8 +45,10 @@ lab-overhead: lab-up
 # A server with Debian 12, under emulation: the package that `make kvm-dkms` makes is installed, used and removed,
 # and guests of libvirt are recorded.
 lab-dkms: lab-up kvm-dkms
-	kvm-recorder/lab/debian-image $(BUILD)/lab/debian.img $(BUILD)/sky-dkms_$(VERSION)_amd64.deb
-	cp $(BUILD)/sky-dkms_$(VERSION)_amd64.deb $(BUILD)/lab/share/sky-dkms.deb
+	kvm-recorder/lab/debian-image $(BUILD)/lab/debian.img $(BUILD)/sky-dkms_$(VERSION)_amd64.deb $(SKY)
+	rm -rf $(BUILD)/lab/share/installed
+	$(MAKE) install PREFIX=/usr/local DESTDIR=$(BUILD)/lab/share/installed
+	cp $(BUILD)/sky-dkms_$(VERSION)_amd64.deb $(BUILD)/lab/share/
 	kvm-recorder/lab/check $(BUILD) dkms libvirt
 
 # A host with Intel's virtualisation, which bochs emulates.

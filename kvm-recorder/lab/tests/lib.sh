@@ -87,6 +87,16 @@ remove_disk() {
 	losetup -d "$loop"
 }
 
+# initramfs SCRIPT FOLDER OUT: that of a guest that runs it, made of the folder's guest.cpio
+initramfs() {
+	rm -rf "$T/initramfs.d"
+	mkdir "$T/initramfs.d"
+	cp "$1" "$T/initramfs.d/script"
+	(cd "$T/initramfs.d" && echo script | cpio -o -H newc --quiet) | cat "$2/guest.cpio" - >"$3"
+}
+# Its kernel's command line, whatever runs it
+WORDS="console=ttyS0 panic=-1 reboot=t mitigations=off nokaslr quiet"
+
 # guest SCRIPT: boots one that runs it, with the recorded disk as /dev/vda; its process is in $guest.
 # GUEST_VCPUS (2), GUEST_MEMORY (256 MiB), GUEST_SECONDS (150), GUEST_WORDS (of the kernel's command
 # line), GUEST_DISK (the recorded one), GUEST_MACHINE (with PCI, in place of a microvm),
@@ -96,10 +106,7 @@ remove_disk() {
 # thousand times whether it is being set.
 guest() {
 	local device="" bus=device kernel=${GUEST_KERNEL:-$SHARE}
-	rm -rf "$T/initramfs.d"
-	mkdir "$T/initramfs.d"
-	cp "$1" "$T/initramfs.d/script"
-	(cd "$T/initramfs.d" && echo script | cpio -o -H newc --quiet) | cat "$kernel/guest.cpio" - >"$T/initramfs"
+	initramfs "$1" "$kernel" "$T/initramfs"
 	[ -f "$T/vmlinux" ] || cp "$kernel/vmlinux" "$T/" # QEMU maps it, which the shared folder doesn't allow
 	[ -z "${GUEST_MACHINE:-}" ] || bus=pci
 	[ -z "${GUEST_DEVICE:-}" ] || device="-device $GUEST_DEVICE"
@@ -110,17 +117,17 @@ guest() {
 		-drive "file=${GUEST_DISK:-/dev/mapper/sky0},format=raw,if=none,id=disk,cache=none" -device virtio-blk-$bus,drive=disk \
 		-drive "file=$SHARE/root.img,format=raw,if=none,id=root,readonly=on" -device virtio-blk-$bus,drive=root $device \
 		${GUEST_OUT:+-drive "file=$GUEST_OUT,format=raw,if=none,id=out" -device virtio-blk-$bus,drive=out} \
-		-append "console=ttyS0 panic=-1 reboot=t mitigations=off nokaslr quiet initcall_blacklist=cmos_init ${GUEST_WORDS:-nopti}" \
+		-append "$WORDS initcall_blacklist=cmos_init ${GUEST_WORDS:-nopti}" \
 		<"${GUEST_INPUT:-/dev/null}" >"$T/console" &
 	guest=$!
 }
 
-# says TEXT: waits until a line of the guest begins so
+# says TEXT: waits until a line of the guest begins so, SAYS_SECONDS (200) at most
 says() {
 	local begun=$SECONDS
 	until tr -d '\r' <"$T/console" 2>/dev/null | grep -q "^$1"; do
 		sleep 0.2
-		[ $((SECONDS - begun)) -lt 200 ] || return 1
+		[ $((SECONDS - begun)) -lt "${SAYS_SECONDS:-200}" ] || return 1
 	done
 }
 
@@ -201,25 +208,15 @@ recorded() {
 	grep -q "guest: status 0" "$T/console" || { tail -n 20 "$T/console"; return 1; }
 }
 
-# debian_up: the Debian server of the disk /dev/vda is in $D, and `debian COMMAND...` runs a command of it.
-D=/tmp/debian
-debian_up() {
-	local folder
-	mkdir -p "$D"
-	load_modules virtio_blk && mount /dev/vda "$D" || return 1
-	for folder in proc sys dev; do
-		mount --rbind "/$folder" "$D/$folder"
-	done
-	for folder in tmp run; do
-		mount -t tmpfs tmpfs "$D/$folder"
-	done
-	# It is this host's own system, though the host began in another root.
-	ln -sf /bin/false "$D/usr/bin/ischroot"
+# server_up: in a Debian server (boot --server) Sky is where `make install` has it, and the kernel's own KVM is loaded
+server_up() {
+	cp -r "$SHARE/installed/." /
+	SKY=/usr/local/bin/sky
+	udevadm settle
+	check "the server runs" test "$(systemctl is-system-running --wait)" = running
+	[ "$(modinfo -n kvm)" = "$STOCK/kvm.ko" ] && [ -e /sys/module/kvm_amd ]
 }
-debian() {
-	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root DEBIAN_FRONTEND=noninteractive \
-		chroot "$D" "$@"
-}
+STOCK=/lib/modules/$(uname -r)/kernel/arch/x86/kvm
 
 # writes_a_file: what a guest does that writes 2.5 MiB once it can be monitored, and then nothing
 writes_a_file() {
