@@ -87,7 +87,7 @@ enum sky_counter {
 	SKY_COUNT_insights_busy, /* other threads were being asked */
 	SKY_COUNT_insights_given_up, /* there was always more to ask before one call */
 	SKY_COUNT_insights_left, /* whose thread went on elsewhere */
-	SKY_COUNT_handlers, /* that began within insight-calls, and were shown the call's registers */
+	SKY_COUNT_handlers, /* within insight-calls, that were shown the call's registers */
 	SKY_COUNT_handlers_unreached, /* ... were not: their frame was not in memory */
 	SKY_COUNT_descriptors_left, /* that insight-calls opened and none may close */
 	SKY_COUNT_neighbours, /* chunks read because a call covers them in part */
@@ -674,6 +674,7 @@ enum sky_entry {
 	SKY_ENTRY_PASSES, /* not monitored, but others of its space will be wanted */
 	SKY_ENTRY_INSIGHT, /* once again after an insight-call */
 };
+
 /* Made at rip, to return to next_rip, with that user stack. */
 enum sky_entry sky_call_enter(struct sky_vcpu *sky, u16 flags, u64 rip, u64 next_rip, u64 stack);
 enum sky_return {
