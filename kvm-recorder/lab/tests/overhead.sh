@@ -274,7 +274,7 @@ done
 per_call >"$T/per-call"
 cp "$T/per-call" "$SHARE/results/overhead.d/"
 versions >"$T/versions"
-while read -r workload exits_first interception_first insights_first _ interception insights; do
+while read -r workload _ interception_first insights_first _ interception insights; do
 	[ $workload != tpch ] || continue
 	holds "$workload: a call's interception takes less than at first" "$interception < $interception_first"
 	holds "$workload: ... and its insight-calls, too" "$insights < $insights_first"
