@@ -188,15 +188,19 @@ more() {
 }
 instructions() { sort -n "$T/$1.$2.instructions" | head -n 1; }
 
-# variables: awk's, of $workload: the instructions of each state, exits, and what one costs
+# variables: awk's, of $workload: the instructions of each state, exits, what one costs, and interception without them
 variables() {
-	local state
+	local state exit_cost exits_before exits_silent
 	for state in $STATES; do
 		printf -- '-v %s=%d ' "$state" "$(instructions "$state" "$workload")"
 	done
+	exit_cost=$(($(instructions absent exit) / CPUIDS))
+	exits_before=$(more disk "$workload" exits)
+	exits_silent=$(more silent "$workload" exits)
 	printf -- '-v calls=%d -v exits_before=%d -v exits_silent=%d -v exits=%d ' "$(more on "$workload" calls)" \
-		"$(more disk "$workload" exits)" "$(more silent "$workload" exits)" "$(more on "$workload" exits)"
-	printf -- '-v exit_cost=%d -v name=%s' $(($(instructions absent exit) / CPUIDS)) "$workload"
+		"$exits_before" "$exits_silent" "$(more on "$workload" exits)"
+	printf -- '-v exit_cost=%d -v intercepted=%d -v name=%s' "$exit_cost" \
+		$(($(instructions silent "$workload") - $(instructions disk "$workload") - exit_cost * (exits_silent - exits_before))) "$workload"
 }
 
 # What it costs: in all, and of that exits, their interception, insight-calls and the disk
@@ -208,7 +212,6 @@ table_of_costs() {
 		awk $(variables) 'BEGIN {
 			percent = 100 / off
 			bare = exit_cost * (exits - exits_before)
-			intercepted = silent - disk - exit_cost * (exits_silent - exits_before)
 			insights = on - silent - exit_cost * (exits - exits_silent)
 			printf "| %s | %.1f M | %+.3f%% | %+.2f%% | %+.1f%% | %.1f%% | %.1f%% | %.1f%% | %.1f%% | %.0f |\n", name, off / 1e6,
 				100 * (off / absent - 1), (other - disk) * percent, (on - off) * percent, bare * percent,
@@ -241,7 +244,7 @@ per_call() {
 		awk $(variables) 'BEGIN {
 			if (!calls) calls = 1
 			printf "%s %.2f %.0f %.0f\n", name, (exits - exits_before) / calls,
-				(silent - disk - exit_cost * (exits_silent - exits_before)) / calls, (on - silent) / calls
+				intercepted / calls, (on - silent) / calls
 		}'
 	done
 }
