@@ -42,7 +42,7 @@ static struct sky_insight *asked(struct sky_process *process, u64 fs_base,
 	struct sky_insight *insight;
 	unsigned int i;
 
-	for (i = 0; i < SKY_INSIGHTS; i++) {
+	for (i = 0; i < sky_insight_places(process); i++) {
 		insight = process->insight + i;
 		if (insight->state == SKY_INSIGHT_ASKS && insight->fs_base == fs_base &&
 		    insight->rip == context->rip && insight->stack == context->rsp &&
@@ -133,9 +133,7 @@ struct sky_insight *sky_insight_resumes(struct sky_vcpu *sky, struct sky_process
 	struct sky_insight *insight;
 	unsigned int i;
 
-	if (!process->insights)
-		return NULL;
-	for (i = 0; i < SKY_INSIGHTS; i++) {
+	for (i = 0; i < sky_insight_places(process); i++) {
 		insight = process->insight + i;
 		if (insight->state == SKY_INSIGHT_PAUSES && insight->resumes &&
 		    is_call_of(insight, call, kvm_rax_read(sky->vcpu)))
@@ -201,9 +199,7 @@ void sky_insights_over(struct sky_vcpu *sky, struct sky_process *process, struct
 	struct sky_insight *insight;
 	unsigned int i;
 
-	if (!process->insights)
-		return;
-	for (i = 0; i < SKY_INSIGHTS; i++) {
+	for (i = 0; i < sky_insight_places(process); i++) {
 		insight = process->insight + i;
 		if (insight->fs_base != call->fs_base || insight->state == SKY_INSIGHT_FREE ||
 		    insight->state == SKY_INSIGHT_HELD)

@@ -404,9 +404,7 @@ static struct sky_insight *comes_back(struct sky_vcpu *sky, struct sky_process *
 	struct sky_insight *insight;
 	unsigned int i;
 
-	if (!process->insights)
-		return NULL;
-	for (i = 0; i < SKY_INSIGHTS; i++) {
+	for (i = 0; i < sky_insight_places(process); i++) {
 		insight = process->insight + i;
 		if (waits(insight) && insight->at_return == at_return &&
 		    is_at(insight, stack, fs_base, rip) &&
@@ -420,9 +418,7 @@ bool sky_insight_returns(const struct sky_process *process, const struct sky_cpu
 {
 	unsigned int i;
 
-	if (!process->insights)
-		return false;
-	for (i = 0; i < SKY_INSIGHTS; i++)
+	for (i = 0; i < sky_insight_places(process); i++)
 		if (waits(process->insight + i) && !process->insight[i].at_return &&
 		    is_at(process->insight + i, cpu->stack, cpu->fs_base, rip))
 			return true;
@@ -515,9 +511,7 @@ void sky_insight_done(struct sky_process *process, const struct sky_call *call)
 {
 	unsigned int i;
 
-	if (!process->insights)
-		return;
-	for (i = 0; i < SKY_INSIGHTS; i++)
+	for (i = 0; i < sky_insight_places(process); i++)
 		if (process->insight[i].state == SKY_INSIGHT_HELD &&
 		    process->insight[i].stack == call->stack &&
 		    process->insight[i].fs_base == call->fs_base)

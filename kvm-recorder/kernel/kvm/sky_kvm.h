@@ -287,7 +287,7 @@ struct sky_process {
 	bool joined; /* it was under way when monitoring began: what it holds is not known */
 	bool locks; /* files, which lose that when a descriptor of theirs is closed */
 	u32 asks; /* sequences of insight-calls whose thread is in one */
-	u32 insights; /* that are not free: mostly none is, and none is looked at */
+	u32 insights; /* that are not free */
 	struct sky_insight insight[SKY_INSIGHTS];
 	struct xarray reads; /* asynchronous, by control block or user_data (sky_aio.c) */
 	u32 read_count;
@@ -298,6 +298,12 @@ struct sky_process {
 	struct sky_fault fault[SKY_FAULTS_MAX];
 	u32 faults;
 };
+
+/* How many places for sequences of insight-calls are worth a look: mostly all are free. */
+static inline unsigned int sky_insight_places(const struct sky_process *process)
+{
+	return process->insights ? SKY_INSIGHTS : 0;
+}
 
 /* A child, or a new program, whose address space is not known yet. */
 struct sky_fork {
@@ -893,6 +899,7 @@ struct sky_part {
 	const void *at;
 	u32 bytes;
 };
+
 void sky_record_put(struct sky_vcpu *sky, u16 kind, void *from, u32 fixed,
 		    const struct sky_part *parts, unsigned int count);
 void sky_record_monitor(struct sky_vcpu *sky, const struct sky_cpu *cpu, bool on, u32 why);
